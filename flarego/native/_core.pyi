@@ -1,0 +1,119 @@
+"""The C core's typed face. `flarego.native` re-exports all of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
+
+class Memory:
+    """Another process's address space, read only, by process_vm_readv; pid 0 is an image of segments (tests)."""
+
+    def __init__(self, pid: int) -> None: ...
+    pid: int
+    def add_file(self, start: int, end: int, fd: int, offset: int) -> None:
+        """Serve [start, end) from an open file (dup'ed). Raises ValueError when it overlaps another segment."""
+    def add_bytes(self, start: int, data: bytes) -> None: ...
+    def read(self, address: int, size: int) -> bytes:
+        """All `size` bytes. Raises OSError with errno EFAULT, ESRCH or EPERM."""
+    def read_some(self, address: int, size: int) -> bytes:
+        """What is readable from address on, at most size; b"" when nothing is. Raises OSError for ESRCH, EPERM."""
+    def read_spans(self, spans: Sequence[tuple[int, int]]) -> list[bytes | None]:
+        """One system call per 1,024 spans; None for a span that could not be read whole."""
+
+class Function:
+    """One entry of Go's function table."""
+
+    entry: int
+    end: int
+    address: int
+    module: int
+    name_offset: int
+    pcsp: int
+    pcfile: int
+    pcln: int
+    cu_offset: int
+    start_line: int
+    func_id: int
+    flag: int
+
+# (text, etext, min_pc, max_pc, ftab, n_ftab, pclntab, pclntab_end, func_base, pctab, func_size, gofunc, quantum)
+Module = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]
+
+class Tables:
+    """Go's function tables of all modules of a binary, read through a Memory. Malformed tables raise ValueError."""
+
+    def __init__(self, memory: Memory, modules: Sequence[Module]) -> None: ...
+    def find(self, pc: int) -> Function | None: ...
+    def value(self, function: Function, offset: int, pc: int) -> int | None:
+        """The pc-value stream at `offset` (function.pcsp, .pcfile, .pcln) at pc; None when there is none."""
+    def pcdata(self, function: Function, index: int, pc: int) -> int:
+        """PCDATA table `index` at pc; -1 when the function has none."""
+    def funcdata(self, function: Function, index: int) -> int:
+        """Address of FUNCDATA `index`; 0 when there is none."""
+    def functions(self, module: int) -> tuple[bytes, bytes]:
+        """All functions of a module: (u64 entry[n], i32 name_offset[n]), in address order."""
+    def set_special(self, name: str, entry: int) -> None:
+        """Tell the unwinder where a function it must know is. Names: see SPECIAL_FUNCTIONS."""
+
+SPECIAL_FUNCTIONS: Mapping[str, int]
+"""Go function name → number, e.g. "runtime.semacquire1"."""
+
+LAYOUT_FIELDS: Sequence[str]
+"""Names the layout mapping given to Sampler must have, e.g. "g.sched.sp", "allgs" (an address)."""
+
+def rip_targets(text: bytes, base: int, low: int, high: int) -> bytes:
+    """Sorted distinct u64 addresses in [low, high) that x86-64 code at `base` refers to RIP-relatively."""
+
+class Goroutine(TypedDict):
+    """One goroutine of a snapshot. Addresses and pcs are integers; times CLOCK_MONOTONIC nanoseconds, 0 unknown."""
+
+    goid: int
+    address: int
+    status: int
+    reason: int
+    wait_since: int
+    gopc: int
+    startpc: int
+    parent: int
+    labels: int
+    locked: bool
+    thread: int
+    sleep_until: int
+    wait_kind: int
+    wait_address: int
+    exact: bool
+    complete: bool
+    pcs: tuple[int, ...]
+    """Innermost first. pcs[0] is exact if `exact`, all others are return addresses (call at pc - 1)
+    except those marked by bit 63 (below a sigpanic: exact)."""
+
+class Sampler:
+    """Watches one process from a thread of its own that never holds the GIL."""
+
+    def __init__(
+        self, memory: Memory, tables: Tables, layout: Mapping[str, int], *, budget: float = 0.01, scan_hz: float = 0.0,
+        oncpu_hz: float = 0.0, engine: str = "auto",
+    ) -> None:
+        """budget: fraction of one core. A rate of 0 is adaptive. engine: auto, perf, ptrace, memory."""
+    def snapshot(self) -> list[Goroutine]: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def drain(self, *, new_generation: bool) -> "Drain":
+        """What has been added up since the drain before. Raises ProcessLookupError when the target has gone."""
+
+class Drain(TypedDict):
+    start: int
+    end: int
+    locations: bytes
+    """u64 pc[n]: bit 63 set when the pc is exact and not a return address; new in this generation."""
+    nodes_parent: bytes
+    nodes_location: bytes
+    groups: bytes
+    """(u64 gopc, u64 startpc, u64 labels, u64 system)[n]; new in this generation."""
+    rows: dict[str, bytes]
+    """Columns as in wire/FORMAT.md."""
+    waits: list[tuple[int, int, int, int, int, int]]
+    """(kind, address, count, longest ns, reason, node)"""
+    counts: dict[str, int]
+    """user goroutines by state name, and "system"."""
+    sampler: dict[str, float]
+    engine: str
+    engine_why: str
