@@ -96,10 +96,13 @@ struct fg_tables {
     struct fg_pc_entry *cache;
     struct fg_block *blocks;
     uint64_t clock;
+    uint64_t special[16]; // FG_SPECIAL_* → entry pc
 };
 
 int fg_tables_init(struct fg_tables *t, struct fg_memory *m, const struct fg_module *modules, size_t n);
 void fg_tables_deinit(struct fg_tables *t);
+// Function number index of a module.
+int fg_func_at(struct fg_tables *t, const struct fg_module *module, uint64_t index, struct fg_func *out);
 // -ENOENT: pc is in no function of any module.
 int fg_func_find(struct fg_tables *t, uint64_t pc, struct fg_func *out);
 // The value of a pc-value stream at pc. offset 0 means "no table": -ENOENT. -EINVAL: malformed.
@@ -127,5 +130,10 @@ enum {
 };
 int fg_tables_set_special(struct fg_tables *t, unsigned special, uint64_t entry);
 int fg_pc_info(struct fg_tables *t, uint64_t pc, struct fg_pc_info *out);
+
+// Addresses in [low, high) that x86-64 code loaded at base refers to RIP-relatively: every byte is tried as an opcode,
+// so some are false; callers vote. Returns how many were written.
+size_t fg_rip_targets(const uint8_t *text, size_t size, uint64_t base, uint64_t low, uint64_t high, uint64_t *out,
+                      size_t capacity);
 
 #endif

@@ -1,0 +1,9 @@
+"""The C core: reads another process's memory, walks Go stacks and adds up weights, without the GIL.
+
+C reads other people's memory fast; Python understands it. The files that read and walk memory never include
+Python.h: they compile unchanged into fuzzers and sanitizer builds (tests/fuzz).
+"""
+
+from flarego.native._core import SPECIAL_FUNCTIONS, Function, Memory, Tables, rip_targets
+
+__all__ = ["SPECIAL_FUNCTIONS", "Function", "Memory", "Tables", "rip_targets"]
