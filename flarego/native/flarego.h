@@ -136,4 +136,258 @@ int fg_pc_info(struct fg_tables *t, uint64_t pc, struct fg_pc_info *out);
 size_t fg_rip_targets(const uint8_t *text, size_t size, uint64_t base, uint64_t low, uint64_t high, uint64_t *out,
                       size_t capacity);
 
+// ---- unwind.c: a parked goroutine's stack, by the pcsp tables ------------------------------------------------------
+// Source: runtime/traceback.go (unwinder.next) at go1.19 … go1.27. On amd64 the return address lies at the frame's top.
+
+enum {
+    FG_HEAD_FRAMES = 256,  // innermost frames kept of a deep stack
+    FG_TAIL_FRAMES = 256,  // outermost frames kept
+    FG_MAX_FRAMES = FG_HEAD_FRAMES + 1 + FG_TAIL_FRAMES,
+    FG_MAX_WALK = 1 << 20, // frames walked before a stack is given up as endless
+    FG_STACK_WINDOW = 1024, // bytes read at once: covers 100 % of depth-13 stacks (facts, section 6)
+    FG_STACK_REFILL = 16384,
+};
+#define FG_PC_EXACT (1ull << 63) // the pc is where execution stands, not a return address behind a call
+#define FG_PC_ELIDED 1ull        // stands for the frames left out between head and tail
+
+enum fg_wait_kind { FG_WAIT_NONE, FG_WAIT_CHANNEL, FG_WAIT_SEMAPHORE, FG_WAIT_COND, FG_WAIT_POLL, FG_WAIT_TIMER };
+
+// A stack's memory: a window already read, refilled from memory towards hi.
+struct fg_stack_memory {
+    struct fg_memory *memory;
+    uint64_t lo, hi;
+    const uint8_t *window;
+    uint64_t window_start, window_size;
+    uint8_t *refill; // FG_STACK_REFILL bytes, or NULL: never read further
+};
+
+struct fg_stack {
+    size_t n;
+    uint64_t pcs[FG_MAX_FRAMES]; // innermost first
+    bool complete;               // the walk ended in a function that tops stacks: nothing was torn
+    uint8_t wait_kind;
+    uint64_t wait_address;
+};
+
+// Walks from (pc, sp); exact says that pc is not a return address. Never fails: an impossible frame ends the walk
+// with complete = false.
+void fg_unwind(struct fg_tables *t, struct fg_stack_memory *stack, uint64_t pc, uint64_t sp, bool exact,
+               struct fg_stack *out);
+// Appends one frame to out, keeping head and tail only.
+void fg_stack_push(struct fg_stack *out, size_t *walked, uint64_t pc);
+
+// ---- intern.c: stacks as nodes of a trie, definitions once per generation ------------------------------------------
+
+enum { FG_MAX_NODES = 1 << 20 };
+
+struct fg_bytes { // a growing buffer
+    uint8_t *data;
+    size_t size, capacity;
+};
+int fg_bytes_append(struct fg_bytes *b, const void *data, size_t size);
+void fg_bytes_free(struct fg_bytes *b);
+
+struct fg_node {
+    uint32_t parent, location;
+    uint32_t wire, generation; // number in that generation
+};
+struct fg_location {
+    uint64_t pc;
+    uint32_t wire, generation;
+};
+struct fg_trie {
+    struct fg_node *nodes; // 0 is the empty stack
+    struct fg_location *locations;
+    uint32_t n_nodes, n_locations, node_capacity, location_capacity;
+    uint32_t *node_slots, *location_slots; // open addressing; 0 empty, else index (+1 for locations)
+    uint32_t node_mask, location_mask;
+};
+int fg_trie_init(struct fg_trie *trie);
+void fg_trie_deinit(struct fg_trie *trie);
+// The node of the n pcs (innermost first) below `base`; when the trie is full, of as many outer frames as it knows.
+uint32_t fg_trie_intern(struct fg_trie *trie, uint32_t base, const uint64_t *pcs, size_t n);
+
+// What a generation has been told so far, and what is told by the drain being made.
+struct fg_definitions {
+    uint32_t generation, n_nodes, n_locations, n_groups;
+    struct fg_bytes locations, node_parents, node_locations, groups;
+};
+// The node's number in this generation; defines it and its parents when they are not yet.
+int fg_trie_define(struct fg_trie *trie, uint32_t node, struct fg_definitions *d, uint32_t *wire);
+
+// ---- rows.c: what is added up between two drains ---------------------------------------------------------------------
+
+enum fg_state { FG_RUNNING, FG_RUNNABLE, FG_SYSCALL, FG_WAITING, FG_PREEMPTED, FG_OTHER, FG_N_STATES };
+enum { FG_ROW_STALE = 1, FG_ROW_NO_GOROUTINE = 2 };
+#define FG_NONE UINT32_MAX
+
+struct fg_row_key {
+    uint32_t node, group;
+    uint8_t state, reason, flags;
+};
+struct fg_row {
+    struct fg_row_key key;
+    uint32_t count, next; // goroutines in it now; next of its hash chain, or of the free list
+    bool used;
+    uint64_t settled_ns, oldest_ns;
+    double wall_ns, cpu_ns;
+};
+struct fg_group {
+    uint64_t gopc, startpc, labels;
+    bool system;
+    uint32_t wire, generation;
+};
+struct fg_rows {
+    struct fg_row *rows;
+    uint32_t n_rows, row_capacity, free_row, *row_heads;
+    struct fg_group *groups;
+    uint32_t n_groups, group_capacity, *group_slots, group_mask;
+};
+struct fg_columns { // see flarego/wire/FORMAT.md
+    struct fg_bytes node, group, state, reason, flags, wall, cpu, count, wait;
+};
+
+int fg_rows_init(struct fg_rows *r);
+void fg_rows_deinit(struct fg_rows *r);
+// Index of the row with this key, made when it is new; FG_NONE without memory.
+uint32_t fg_row_find(struct fg_rows *r, struct fg_row_key key);
+void fg_row_join(struct fg_rows *r, uint32_t row, uint64_t at_ns);
+void fg_row_leave(struct fg_rows *r, uint32_t row, uint64_t at_ns);
+uint32_t fg_group_find(struct fg_rows *r, uint64_t gopc, uint64_t startpc, uint64_t labels, bool system);
+// Moves the weights of all rows, settled to now, into columns; forgets rows nobody is in. counts[FG_N_STATES] is the
+// number of system goroutines, the rest user goroutines by state.
+int fg_rows_drain(struct fg_rows *r, struct fg_trie *trie, uint64_t now_ns, struct fg_definitions *d,
+                  struct fg_columns *out, uint64_t counts[FG_N_STATES + 1]);
+void fg_columns_clear(struct fg_columns *c);
+void fg_columns_free(struct fg_columns *c);
+
+// ---- scan.c: every goroutine's state, and the stacks of those that moved ------------------------------------------------
+
+#define FG_LAYOUT_FIELDS(X)                                                                                            \
+    X(allgs, "allgs") X(g_stack_lo, "g.stack.lo") X(g_stack_hi, "g.stack.hi") X(g_m, "g.m") X(g_sp, "g.sched.sp")      \
+    X(g_pc, "g.sched.pc") X(g_syscallsp, "g.syscallsp") X(g_syscallpc, "g.syscallpc") X(g_status, "g.atomicstatus")   \
+    X(g_goid, "g.goid") X(g_waitsince, "g.waitsince") X(g_waitreason, "g.waitreason")                                  \
+    X(g_tracking_seq, "g.trackingSeq") X(g_lockedm, "g.lockedm") X(g_parent, "g.parentGoid") X(g_gopc, "g.gopc")        \
+    X(g_startpc, "g.startpc") X(g_waiting, "g.waiting") X(g_labels, "g.labels") X(g_timer, "g.timer")                  \
+    X(g_sleep_when, "g.sleepWhen") X(timer_when, "timer.when") X(m_g0, "m.g0") X(m_gsignal, "m.gsignal")               \
+    X(m_curg, "m.curg") X(m_procid, "m.procid") X(m_alllink, "m.alllink") X(allm, "allm") X(sudog_c, "sudog.c")        \
+    X(sudog_waitlink, "sudog.waitlink") X(reason_sleep, "reason.sleep") X(vdso_start, "vdso.start")                    \
+    X(vdso_end, "vdso.end")
+struct fg_layout {
+#define X(field, name) uint64_t field;
+    FG_LAYOUT_FIELDS(X)
+#undef X
+};
+
+enum {
+    FG_MAX_GOROUTINES = 4 << 20,
+    FG_MAX_THREADS = 10000, // Go's own limit (runtime/debug.SetMaxThreads)
+    FG_G_SPAN = 512,        // bytes of a g that are read; every field used lies below
+    FG_RANGE_GAP = 2048,    // g structs closer than this are read in one range
+    FG_RANGE_MAX = 128 << 10,
+    FG_SCAN_BUFFER = 256 << 10,
+    FG_STACK_BATCH = 128,
+};
+
+// What one g says, as read.
+struct fg_sight {
+    uint64_t lo, hi, m, sp, pc, goid, wait_since, lockedm, parent, gopc, startpc, waiting, labels, timer, sleep_when;
+    uint8_t status, reason, seq;
+    bool in_syscall; // sp and pc are those of the system call's entry
+};
+
+// What is remembered of the g at one index of allgs (which never shrinks, and whose pointers never change).
+struct fg_goroutine {
+    uint64_t address, goid, sp, pc, startpc, labels;
+    uint64_t since_ns;     // first seen standing where it stands
+    uint64_t verified_ns;  // its stack was last read
+    uint64_t waiting;      // sudog
+    uint64_t wait_address;
+    uint64_t cpu_ns;       // time of the last CPU sample
+    uint64_t m;            // its thread's m while it runs
+    uint32_t node, row, group, cpu_node;
+    uint8_t status, reason, seq, wait_kind;
+    bool known; // the key fields are those of the scan before
+};
+
+struct fg_range {
+    uint64_t start, end;
+    uint32_t first, last; // of order, half-open
+};
+
+struct fg_scan_counters {
+    uint64_t scans, goroutines, changed, stacks, torn, faults, unread;
+};
+
+struct fg_scanner {
+    struct fg_memory *memory;
+    struct fg_tables tables; // own caches: the scanner runs beside Python's symboliser
+    struct fg_layout layout;
+    struct fg_trie trie;
+    struct fg_rows rows;
+    struct fg_goroutine *goroutines;
+    uint32_t n, capacity;
+    uint32_t *order;  // indices by address
+    uint32_t *index;  // address → index + 1, open addressing
+    uint32_t index_mask;
+    struct fg_range *ranges;
+    uint32_t n_ranges;
+    uint64_t *system_starts; // sorted entry pcs of functions that system goroutines start in
+    size_t n_system_starts;
+    uint64_t accounted_ns;   // weights are settled up to here
+    uint64_t previous_scan_ns;
+    uint32_t g_span;
+    uint8_t *buffer, *stacks, *refill, *ok;
+    struct fg_span *spans;
+    struct fg_pending *pending;
+    size_t n_pending;
+    struct fg_scan_counters counters;
+};
+
+int fg_scanner_init(struct fg_scanner *s, struct fg_memory *m, const struct fg_tables *tables,
+                    const struct fg_layout *layout);
+void fg_scanner_deinit(struct fg_scanner *s);
+int fg_scanner_set_system(struct fg_scanner *s, const uint64_t *starts, size_t n);
+// One pass over all goroutines. -ESRCH: the process is gone.
+int fg_scan(struct fg_scanner *s, uint64_t now_ns);
+// The goroutine whose g lies at address, or NULL.
+struct fg_goroutine *fg_scanner_find(struct fg_scanner *s, uint64_t g_address);
+// Adds on-CPU time to a stack (innermost first). g may be NULL: a runtime thread without a goroutine.
+void fg_scanner_oncpu(struct fg_scanner *s, struct fg_goroutine *g, const uint64_t *pcs, size_t n, uint64_t at_ns,
+                      uint64_t weight_ns);
+// Sets rows' oldest_ns: the longest wait of each. One pass over all goroutines.
+void fg_scanner_find_oldest(struct fg_scanner *s);
+// Forgets stacks, groups and rows (when the trie is nearly full); the next scan reads everything again.
+int fg_scanner_reset(struct fg_scanner *s);
+bool fg_scanner_is_full(const struct fg_scanner *s);
+
+struct fg_wait_object {
+    uint64_t address, longest_ns;
+    uint32_t count, node;
+    uint8_t kind, reason;
+};
+enum { FG_MAX_WAIT_OBJECTS = 200 };
+// ---- waits.c: what goroutines wait on ------------------------------------------------------------------------------------
+
+// What most goroutines wait on, most waiters first; returns how many (at most FG_MAX_WAIT_OBJECTS).
+size_t fg_scanner_waits(struct fg_scanner *s, uint64_t now_ns, struct fg_wait_object *out);
+
+// ---- snapshot.c: one consistent look at every goroutine, for `flarego dump` ------------------------------------------------
+
+struct fg_snapshot {
+    struct fg_sight sight;
+    struct fg_stack stack;
+    uint64_t address, thread, wait_address;
+    uint8_t wait_kind;
+};
+typedef int (*fg_snapshot_fn)(void *context, const struct fg_snapshot *snapshot);
+// Calls back for each live goroutine, in the order of allgs; a negative return ends it and is returned.
+int fg_snapshot_all(struct fg_scanner *s, fg_snapshot_fn callback, void *context);
+
+// Shared by scan and snapshot.
+int fg_scanner_refresh(struct fg_scanner *s); // learns of new goroutines
+void fg_sight_read(const struct fg_layout *l, const uint8_t *g, struct fg_sight *out);
+bool fg_sight_is_live(const struct fg_sight *sight);
+bool fg_sight_has_stack(const struct fg_sight *sight);
+
 #endif
