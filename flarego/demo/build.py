@@ -41,7 +41,9 @@ def find_go() -> Path:
     beside = Path(sys.executable).parent / "go"
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which("go")
     if found is None:
-        raise FlareError("the demo is written in Go, and no Go toolchain was found", remedy=_INSTALL)
+        raise FlareError(
+            "the demo is written in Go, and no Go toolchain was found", remedy=_INSTALL
+        )
     return Path(found)
 
 
@@ -51,7 +53,7 @@ def _cache() -> Path:
 
 
 def _compile(go: Path, sources: Sequence[Path], flags: Sequence[str], binary: Path) -> None:
-    """Build in a copy of the source, since the installed package may be read-only, and publish by rename."""
+    """Build in a copy, since the installed package may be read-only, and publish by rename."""
     binary.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=binary.parent) as scratch:
         for source in sources:

@@ -42,10 +42,9 @@ func (l *load) run() {
 	}
 }
 
-var (
-	tenants = []string{"acme", "globex", "initech", "umbrella"}
-	items   = []string{"anvil", "bolt", "cog", "dynamo", "engine", "flange", "gasket", "hinge"}
-)
+const nItems = 40
+
+var tenants = []string{"acme", "globex", "initech", "umbrella"}
 
 func (l *load) request() {
 	defer func() { <-l.inFlight }()
@@ -56,7 +55,8 @@ func (l *load) request() {
 	case n < 24:
 		endpoint = "search"
 	}
-	query := url.Values{"tenant": {tenants[rand.Intn(len(tenants))]}, "item": {items[rand.Intn(len(items))]}}
+	item := fmt.Sprintf("item-%d", rand.Intn(nItems))
+	query := url.Values{"tenant": {tenants[rand.Intn(len(tenants))]}, "item": {item}}
 	response, err := l.client.Get(fmt.Sprintf("%s/%s?%s", l.url, endpoint, query.Encode()))
 	if err != nil {
 		return

@@ -39,7 +39,10 @@ class Service:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
@@ -52,8 +55,9 @@ def start(
     leak: bool = False,
     addr: str = "127.0.0.1:0",
 ) -> Service:
-    """Start the built demo service and return once it listens. load: requests per second it sends to itself.
+    """Start the built demo service and return once it listens.
 
+    load: requests per second that it sends to itself. leak: start with the leak switched on.
     Raises FlareError when it cannot be started or does not come up.
     """
     arguments = ["-addr", addr, "-goroutines", str(goroutines), "-load", str(load), "-until-eof"]
@@ -70,5 +74,7 @@ def start(
     service = Service(url, process)
     if word != "listening":
         service.stop()
-        raise FlareError(f"the demo service could not listen on {addr}", remedy="choose another address")
+        raise FlareError(
+            f"the demo service could not listen on {addr}", remedy="choose another address"
+        )
     return service
