@@ -287,6 +287,7 @@ enum {
     FG_RANGE_MAX = 128 << 10,
     FG_SCAN_BUFFER = 256 << 10,
     FG_STACK_BATCH = 128,
+    FG_THREAD_CACHE = 256,
 };
 
 // What one g says, as read.
@@ -307,7 +308,8 @@ struct fg_goroutine {
     uint64_t m;            // its thread's m while it runs
     uint32_t node, row, group, cpu_node;
     uint8_t status, reason, seq, wait_kind;
-    bool known; // the key fields are those of the scan before
+    bool known;      // the key fields are those of the scan before
+    bool unverified; // woke and parked at the same place since its stack was read
 };
 
 struct fg_range {
@@ -341,6 +343,9 @@ struct fg_scanner {
     struct fg_span *spans;
     struct fg_pending *pending;
     size_t n_pending;
+    struct {
+        uint64_t g0, m;
+    } threads[FG_THREAD_CACHE]; // direct mapped: a g0's m never changes
     struct fg_scan_counters counters;
 };
 
@@ -389,5 +394,64 @@ int fg_scanner_refresh(struct fg_scanner *s); // learns of new goroutines
 void fg_sight_read(const struct fg_layout *l, const uint8_t *g, struct fg_sight *out);
 bool fg_sight_is_live(const struct fg_sight *sight);
 bool fg_sight_has_stack(const struct fg_sight *sight);
+
+// ---- oncpu: which stack each running thread executes ---------------------------------------------------------------------
+
+struct fg_oncpu_counters {
+    uint64_t samples, lost, unattributed, unrepaired, threads, uncovered;
+};
+
+// perf.c: perf_event_open, one cpu-clock event and ring per thread; nothing is stopped.
+struct fg_perf;
+// kernel: also count time in the kernel (needs perf_event_paranoid < 2 or CAP_PERFMON); tried first, then without.
+// Returns 0 or -EACCES, -EPERM (seccomp), -ENOSYS, -ESRCH, -EMFILE, -ENOMEM.
+int fg_perf_open(struct fg_perf **out, pid_t pid, uint64_t period_ns);
+void fg_perf_close(struct fg_perf *p);
+int fg_perf_refresh(struct fg_perf *p); // opens new threads' events, closes those of threads that ended
+int fg_perf_set_period(struct fg_perf *p, uint64_t period_ns);
+bool fg_perf_sees_kernel(const struct fg_perf *p);
+// Attributes everything in the rings.
+void fg_perf_drain(struct fg_perf *p, struct fg_scanner *s, struct fg_oncpu_counters *c);
+// How long the rings hold at this period, ns: drain at least that often.
+uint64_t fg_perf_ring_ns(const struct fg_perf *p);
+
+// One raw sample, as parsed out of a ring; see perf.c for the repair of a frameless leaf.
+struct fg_sample {
+    uint64_t ip, time, period, bp, sp, g, n_ips, stack_size;
+    uint32_t tid;
+    const uint64_t *ips;
+    const uint8_t *stack;
+};
+bool fg_sample_parse(const uint8_t *record, size_t size, struct fg_sample *out);
+void fg_sample_attribute(struct fg_scanner *s, const struct fg_sample *sample, struct fg_oncpu_counters *c);
+// The goroutine a thread works for, given what its g register holds: that goroutine, or for a g0 its m's curg. NULL when
+// there is none, or none that was scanned yet.
+struct fg_goroutine *fg_goroutine_of(struct fg_scanner *s, uint64_t g_register);
+
+// ptrace.c: the fallback. Seizes a running thread, interrupts it, reads its registers and detaches, at a bounded
+// rate. A tracer that dies leaves its tracees running: the kernel detaches them.
+enum { FG_TRACED_SLOTS = 1024 };
+struct fg_ptrace {
+    pid_t pid;
+    pid_t pending; // a thread that had not stopped when we gave up waiting
+    uint64_t stops, longest_ns, total_ns;
+    struct {
+        pid_t tid;
+        uint64_t cpu_ns;
+    } threads[FG_TRACED_SLOTS]; // direct mapped: CPU time up to the last sample
+};
+// Samples every thread that is running now once; its weight is the CPU time it used since its last sample.
+// Returns 0, -ESRCH, or -EPERM when the target cannot be traced (already traced, Yama, seccomp).
+int fg_ptrace_sample(struct fg_ptrace *p, struct fg_scanner *s, struct fg_oncpu_counters *c, uint64_t now_ns);
+// Lets go of anything still held.
+void fg_ptrace_release(struct fg_ptrace *p);
+
+// ---- clock.c -------------------------------------------------------------------------------------------------------------
+
+uint64_t fg_now_ns(void);                  // CLOCK_MONOTONIC
+uint64_t fg_thread_cpu_ns(void);           // of the calling thread
+uint64_t fg_process_cpu_ns(void);          // of this process
+uint64_t fg_cpu_of_process_ns(pid_t pid);  // 0 when it is gone
+uint64_t fg_cpu_of_thread_ns(pid_t tid);
 
 #endif

@@ -318,7 +318,9 @@ static void take_key(struct fg_scanner *s, struct fg_goroutine *g, const struct 
     g->pc = sight->pc;
     g->startpc = sight->startpc;
     g->labels = sight->labels;
-    g->waiting = sight->waiting;
+    g->waiting = sight->reason == s->layout.reason_sleep ? sight->timer : sight->waiting;
+    if (g->wait_kind == FG_WAIT_CHANNEL || g->wait_kind == FG_WAIT_TIMER)
+        g->wait_kind = FG_WAIT_NONE; // found anew for every wait (waits.c)
     g->m = sight->m;
     g->status = sight->status;
     g->reason = sight->reason;
@@ -390,12 +392,13 @@ static int look(struct fg_scanner *s, uint32_t i, const uint8_t *bytes, uint64_t
         place(s, g);
         return 0;
     }
-    if (same && g->seq == sight.seq && g->labels == sight.labels)
+    bool due = now_ns - g->verified_ns >= REVERIFY_NS;
+    if (same && g->seq == sight.seq && g->labels == sight.labels && !(g->unverified && due))
         return 0;
     s->counters.changed++;
-    uint64_t verified = g->verified_ns;
     take_key(s, g, &sight, now_ns);
-    if ((same && now_ns - verified < REVERIFY_NS) || !fg_sight_has_stack(&sight)) {
+    g->unverified = same && !due;
+    if (g->unverified || !fg_sight_has_stack(&sight)) {
         place(s, g);
         return 0;
     }
