@@ -4,6 +4,22 @@ C reads other people's memory fast; Python understands it. The files that read a
 Python.h: they compile unchanged into fuzzers and sanitizer builds (tests/fuzz).
 """
 
-from flarego.native._core import SPECIAL_FUNCTIONS, Function, Memory, Tables, rip_targets
+from flarego.native._core import (
+    LAYOUT_FIELDS,
+    SPECIAL_FUNCTIONS,
+    Function,
+    Memory,
+    Sampler,
+    Tables,
+    rip_targets,
+)
 
-__all__ = ["SPECIAL_FUNCTIONS", "Function", "Memory", "Tables", "rip_targets"]
+__all__ = [
+    "LAYOUT_FIELDS",
+    "SPECIAL_FUNCTIONS",
+    "Function",
+    "Memory",
+    "Sampler",
+    "Tables",
+    "rip_targets",
+]

@@ -79,11 +79,11 @@ class Goroutine(TypedDict):
     sleep_until: int
     wait_kind: int
     wait_address: int
-    exact: bool
     complete: bool
+    """The stack was read whole: the walk ended where goroutines begin."""
     pcs: tuple[int, ...]
-    """Innermost first. pcs[0] is exact if `exact`, all others are return addresses (call at pc - 1)
-    except those marked by bit 63 (below a sigpanic: exact)."""
+    """Innermost first. Return addresses (the call is at pc - 1), except those with bit 63 set: exact.
+    1 stands for frames left out of a stack of more than 512."""
 
 class Sampler:
     """Watches one process from a thread of its own that never holds the GIL."""
@@ -93,11 +93,14 @@ class Sampler:
         oncpu_hz: float = 0.0, engine: str = "auto",
     ) -> None:
         """budget: fraction of one core. A rate of 0 is adaptive. engine: auto, perf, ptrace, memory."""
+    def set_system(self, starts: bytes) -> None:
+        """Sorted u64 entry pcs of the functions that system goroutines start in."""
     def snapshot(self) -> list[Goroutine]: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def drain(self, *, new_generation: bool) -> "Drain":
-        """What has been added up since the drain before. Raises ProcessLookupError when the target has gone."""
+        """What has been added up since the drain before. Raises ProcessLookupError when the target has gone,
+        PermissionError when it may no longer be read."""
 
 class Drain(TypedDict):
     start: int
@@ -111,9 +114,14 @@ class Drain(TypedDict):
     rows: dict[str, bytes]
     """Columns as in wire/FORMAT.md."""
     waits: list[tuple[int, int, int, int, int, int]]
-    """(kind, address, count, longest ns, reason, node)"""
+    """(kind, address, count, longest ns, reason, node); kinds: 1 channel, 2 semaphore, 3 cond, 4 poll, 5 timer."""
     counts: dict[str, int]
     """user goroutines by state name, and "system"."""
     sampler: dict[str, float]
     engine: str
-    engine_why: str
+    """perf, ptrace or memory."""
+    perf_errno: int
+    """Why perf is not in use; 0 when it is, or was not asked for. Likewise ptrace_errno."""
+    ptrace_errno: int
+    sees_kernel: bool
+    """perf also counts time in the kernel."""

@@ -195,7 +195,7 @@ static const char *const special_names[FG_SPECIAL_COUNT] = {
     [FG_SPECIAL_POLL_WAIT] = "internal/poll.runtime_pollWait",
     [FG_SPECIAL_CGOCALLBACK] = "runtime.cgocallback",
     [FG_SPECIAL_SIGPANIC] = "runtime.sigpanic",
-    [FG_SPECIAL_MCALL] = "runtime.mcall",
+    [FG_SPECIAL_GOEXIT] = "runtime.goexit",
 };
 
 static PyObject *tables_set_special(PyObject *self, PyObject *args) {

@@ -125,7 +125,7 @@ enum {
     FG_SPECIAL_POLL_WAIT,    // internal/poll.runtime_pollWait: first argument is the pollDesc
     FG_SPECIAL_CGOCALLBACK,  // SPWRITE, yet the walk goes on
     FG_SPECIAL_SIGPANIC,     // the caller's pc is exact, not a return address
-    FG_SPECIAL_MCALL,        // switches to g0: the chain may end here
+    FG_SPECIAL_GOEXIT,       // the bottom of every goroutine's stack
     FG_SPECIAL_COUNT,
 };
 int fg_tables_set_special(struct fg_tables *t, unsigned special, uint64_t entry);
@@ -165,6 +165,7 @@ struct fg_stack {
     size_t n;
     uint64_t pcs[FG_MAX_FRAMES]; // innermost first
     bool complete;               // the walk ended in a function that tops stacks: nothing was torn
+    bool goexit;                 // that function is runtime.goexit: this is a goroutine's own stack
     uint8_t wait_kind;
     uint64_t wait_address;
 };
@@ -309,6 +310,7 @@ struct fg_goroutine {
     uint32_t node, row, group, cpu_node;
     uint8_t status, reason, seq, wait_kind;
     bool known;      // the key fields are those of the scan before
+    bool in_syscall; // its stack is where it entered a system call or C
     bool unverified; // woke and parked at the same place since its stack was read
 };
 
@@ -357,9 +359,10 @@ int fg_scanner_set_system(struct fg_scanner *s, const uint64_t *starts, size_t n
 int fg_scan(struct fg_scanner *s, uint64_t now_ns);
 // The goroutine whose g lies at address, or NULL.
 struct fg_goroutine *fg_scanner_find(struct fg_scanner *s, uint64_t g_address);
-// Adds on-CPU time to a stack (innermost first). g may be NULL: a runtime thread without a goroutine.
-void fg_scanner_oncpu(struct fg_scanner *s, struct fg_goroutine *g, const uint64_t *pcs, size_t n, uint64_t at_ns,
+// Adds on-CPU time to a row. g, when not NULL, is the goroutine that ran.
+void fg_scanner_oncpu(struct fg_scanner *s, struct fg_goroutine *g, struct fg_row_key key, uint64_t at_ns,
                       uint64_t weight_ns);
+uint32_t fg_scanner_group(struct fg_scanner *s, uint64_t gopc, uint64_t startpc, uint64_t labels);
 // Sets rows' oldest_ns: the longest wait of each. One pass over all goroutines.
 void fg_scanner_find_oldest(struct fg_scanner *s);
 // Forgets stacks, groups and rows (when the trie is nearly full); the next scan reads everything again.
@@ -389,7 +392,8 @@ typedef int (*fg_snapshot_fn)(void *context, const struct fg_snapshot *snapshot)
 // Calls back for each live goroutine, in the order of allgs; a negative return ends it and is returned.
 int fg_snapshot_all(struct fg_scanner *s, fg_snapshot_fn callback, void *context);
 
-// Shared by scan and snapshot.
+// Shared by scan, snapshot and attribution.
+int fg_sight_of(struct fg_scanner *s, uint64_t g_address, struct fg_sight *out);
 int fg_scanner_refresh(struct fg_scanner *s); // learns of new goroutines
 void fg_sight_read(const struct fg_layout *l, const uint8_t *g, struct fg_sight *out);
 bool fg_sight_is_live(const struct fg_sight *sight);
@@ -412,6 +416,8 @@ int fg_perf_set_period(struct fg_perf *p, uint64_t period_ns);
 bool fg_perf_sees_kernel(const struct fg_perf *p);
 // Attributes everything in the rings.
 void fg_perf_drain(struct fg_perf *p, struct fg_scanner *s, struct fg_oncpu_counters *c);
+// What one sample costs whoever is interrupted, ns: measured on the calling thread, in about 25 ms. 0: not permitted.
+double fg_perf_interrupt_ns(void);
 // How long the rings hold at this period, ns: drain at least that often.
 uint64_t fg_perf_ring_ns(const struct fg_perf *p);
 
@@ -424,9 +430,10 @@ struct fg_sample {
 };
 bool fg_sample_parse(const uint8_t *record, size_t size, struct fg_sample *out);
 void fg_sample_attribute(struct fg_scanner *s, const struct fg_sample *sample, struct fg_oncpu_counters *c);
-// The goroutine a thread works for, given what its g register holds: that goroutine, or for a g0 its m's curg. NULL when
-// there is none, or none that was scanned yet.
-struct fg_goroutine *fg_goroutine_of(struct fg_scanner *s, uint64_t g_register);
+// Adds a stack (innermost first) that was seen on a CPU. g_register is what the thread's g register held; goexit says
+// that the stack reaches down to runtime.goexit, that is to a goroutine's beginning.
+void fg_attribute(struct fg_scanner *s, uint64_t g_register, const uint64_t *pcs, size_t n, bool goexit, uint64_t at_ns,
+                  uint64_t weight_ns, struct fg_oncpu_counters *c);
 
 // ptrace.c: the fallback. Seizes a running thread, interrupts it, reads its registers and detaches, at a bounded
 // rate. A tracer that dies leaves its tracees running: the kernel detaches them.
@@ -453,5 +460,52 @@ uint64_t fg_thread_cpu_ns(void);           // of the calling thread
 uint64_t fg_process_cpu_ns(void);          // of this process
 uint64_t fg_cpu_of_process_ns(pid_t pid);  // 0 when it is gone
 uint64_t fg_cpu_of_thread_ns(pid_t tid);
+
+// ---- sampler.c: the thread, its budget, and the drain -----------------------------------------------------------------------
+
+enum fg_engine { FG_ENGINE_AUTO, FG_ENGINE_PERF, FG_ENGINE_PTRACE, FG_ENGINE_MEMORY };
+
+struct fg_options {
+    double budget;   // CPU, as a fraction of one core
+    double scan_hz;  // 0: adaptive
+    double oncpu_hz; // 0: adaptive
+    enum fg_engine engine;
+};
+
+struct fg_rates {
+    double scan_hz, oncpu_hz;
+    double scan_cost_ns, sample_cost_ns; // smoothed: CPU of one scan; of one CPU sample, the target's interrupt included
+    double other_cpu, cores;             // smoothed: this program's CPU outside the sampler; the target's
+};
+// Rates that keep the cost within the budget. Pure.
+void fg_rates_decide(struct fg_rates *rates, const struct fg_options *options);
+
+struct fg_drain {
+    uint64_t start_ns, end_ns;
+    struct fg_definitions definitions;
+    struct fg_columns rows;
+    struct fg_wait_object waits[FG_MAX_WAIT_OBJECTS];
+    size_t n_waits;
+    uint64_t counts[FG_N_STATES + 1];
+    struct fg_scan_counters scan;     // of this drain alone
+    struct fg_oncpu_counters oncpu;
+    struct fg_rates rates;
+    double cpu; // fraction of one core that flarego cost since the drain before, interrupts in the target included
+    uint64_t stops, longest_stop_ns;
+    enum fg_engine engine;
+    int perf_error, ptrace_error; // why not a better engine: negative errno, 0 when it was not tried or works
+    bool sees_kernel;
+};
+
+struct fg_sampler;
+int fg_sampler_create(struct fg_sampler **out, struct fg_memory *m, const struct fg_tables *tables,
+                      const struct fg_layout *layout, const struct fg_options *options);
+void fg_sampler_destroy(struct fg_sampler *s);
+struct fg_scanner *fg_sampler_scanner(struct fg_sampler *s); // only while it is not started
+int fg_sampler_start(struct fg_sampler *s);
+void fg_sampler_stop(struct fg_sampler *s);
+// Hands over what was added up since the drain before. The result belongs to the sampler and lasts until the next.
+// -ESRCH: the process has gone.
+int fg_sampler_drain(struct fg_sampler *s, bool new_generation, const struct fg_drain **out);
 
 #endif

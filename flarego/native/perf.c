@@ -278,3 +278,30 @@ void fg_perf_drain(struct fg_perf *p, struct fg_scanner *s, struct fg_oncpu_coun
     c->threads = p->n;
     c->uncovered = p->uncovered;
 }
+
+static double spin_ns(void) {
+    volatile uint64_t x = 1;
+    uint64_t start = fg_now_ns();
+    for (int i = 0; i < 2000000; i++)
+        x = x * 3 + 1;
+    return (double)(fg_now_ns() - start);
+}
+
+double fg_perf_interrupt_ns(void) {
+    enum { TRIALS = 3, CALIBRATION_PERIOD_NS = 100000 };
+    struct fg_perf p = {.period_ns = CALIBRATION_PERIOD_NS, .kernel = false, .pages = RING_PAGES_MAX,
+                        .page_size = (size_t)sysconf(_SC_PAGESIZE)};
+    double quiet = 1e18, sampled = 1e18;
+    for (int i = 0; i < TRIALS; i++) {
+        double t = spin_ns();
+        quiet = t < quiet ? t : quiet;
+        struct thread_ring ring;
+        if (ring_open(&p, 0, &ring))
+            return 0;
+        t = spin_ns();
+        ring_close(&ring, p.page_size);
+        sampled = t < sampled ? t : sampled;
+    }
+    double cost = (sampled - quiet) / (sampled / CALIBRATION_PERIOD_NS);
+    return cost < 500 ? 500 : cost > 20000 ? 20000 : cost;
+}

@@ -149,16 +149,13 @@ int fg_ptrace_sample(struct fg_ptrace *p, struct fg_scanner *s, struct fg_oncpu_
         c->threads++;
         if (!is_running(p->pid, tid))
             continue;
-        uint64_t weight = used_since(p, tid), g_register;
+        uint64_t weight = used_since(p, tid), g_register = 0;
         if (weight == 0)
             continue;
         err = sample_thread(p, s, tid, &stack, &g_register);
         if (err)
             continue;
-        struct fg_goroutine *g = fg_goroutine_of(s, g_register);
-        c->samples++;
-        c->unattributed += g == NULL;
-        fg_scanner_oncpu(s, g, stack.pcs, stack.n, now_ns, weight);
+        fg_attribute(s, g_register, stack.pcs, stack.n, stack.goexit, now_ns, weight, c);
     }
     closedir(dir);
     return err == -EPERM ? err : 0;

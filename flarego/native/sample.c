@@ -25,21 +25,17 @@ static bool missing_caller(struct fg_scanner *s, const struct fg_sample *sample,
     return fg_pc_info(&s->tables, *out, &info) == 0;
 }
 
-static bool is_top_frame(struct fg_scanner *s, uint64_t pc) {
-    struct fg_pc_info info;
-    return fg_pc_info(&s->tables, pc, &info) == 0 && (info.flag & FG_FUNC_TOP_FRAME);
-}
-
 static bool in_vdso(const struct fg_scanner *s, uint64_t pc) {
     return pc >= s->layout.vdso_start && pc < s->layout.vdso_end;
 }
 
 // The sample's stack, innermost first, from the raw chain.
-static size_t build_stack(struct fg_scanner *s, const struct fg_sample *sample, uint64_t pcs[MAX_CHAIN],
+static size_t build_stack(struct fg_scanner *s, const struct fg_sample *sample, uint64_t pcs[MAX_CHAIN], bool *goexit,
                           struct fg_oncpu_counters *c) {
     size_t n = 0;
     uint64_t caller;
     bool known = true;
+    *goexit = false;
     // Inside the vDSO the function that called into it has no frame of its own there; Go's profiler names the Go
     // function, and so do we.
     if (!in_vdso(s, sample->ip))
@@ -57,8 +53,11 @@ static size_t build_stack(struct fg_scanner *s, const struct fg_sample *sample, 
             first = false; // ip itself
             continue;
         }
-        if (is_top_frame(s, ip))
+        struct fg_pc_info info;
+        if (fg_pc_info(&s->tables, ip, &info) == 0 && (info.flag & FG_FUNC_TOP_FRAME)) {
+            *goexit = info.special == FG_SPECIAL_GOEXIT;
             break;
+        }
         pcs[n++] = ip;
     }
     return n;
@@ -78,21 +77,56 @@ static uint64_t thread_of(struct fg_scanner *s, uint64_t g0) {
     return m;
 }
 
-struct fg_goroutine *fg_goroutine_of(struct fg_scanner *s, uint64_t g_register) {
-    struct fg_goroutine *g = fg_scanner_find(s, g_register);
-    if (!g) {
-        uint64_t m = g_register ? thread_of(s, g_register) : 0, curg = 0;
-        if (m != 0 && fg_read(s->memory, m + s->layout.m_curg, &curg, 8) == 0 && curg != 0)
-            g = fg_scanner_find(s, curg);
+// The goroutine that a g0 runs on behalf of: its m's curg.
+static struct fg_goroutine *behind(struct fg_scanner *s, uint64_t g0) {
+    uint64_t m = g0 ? thread_of(s, g0) : 0, curg = 0;
+    if (m == 0 || fg_read(s->memory, m + s->layout.m_curg, &curg, 8) || curg == 0)
+        return NULL;
+    return fg_scanner_find(s, curg);
+}
+
+// A goroutine younger than the last scan, or dead since: its g still tells where it came from.
+static uint32_t group_of_unknown(struct fg_scanner *s, const struct fg_goroutine *g) {
+    struct fg_sight sight;
+    if (fg_sight_of(s, g->address, &sight))
+        return 0;
+    return fg_scanner_group(s, sight.gopc, sight.startpc, fg_sight_is_live(&sight) ? sight.labels : 0);
+}
+
+// A goroutine inside C: the chain is C only, its Go part is where it entered the call (facts, section 3).
+static uint32_t base_of(struct fg_scanner *s, const struct fg_goroutine *g, const uint64_t *pcs, size_t n) {
+    struct fg_pc_info info;
+    return g && g->in_syscall && n > 0 && fg_pc_info(&s->tables, pcs[0] & ~FG_PC_EXACT, &info) ? g->node : 0;
+}
+
+void fg_attribute(struct fg_scanner *s, uint64_t g_register, const uint64_t *pcs, size_t n, bool goexit, uint64_t at_ns,
+                  uint64_t weight_ns, struct fg_oncpu_counters *c) {
+    struct fg_goroutine *own = fg_scanner_find(s, g_register), *g = own ? own : behind(s, g_register);
+    struct fg_pc_info outermost = {0};
+    struct fg_row_key key = {.state = FG_RUNNING, .node = fg_trie_intern(&s->trie, base_of(s, own, pcs, n), pcs, n)};
+    c->samples++;
+    if (goexit && n > 0)
+        fg_pc_info(&s->tables, pcs[n - 1] & ~FG_PC_EXACT, &outermost);
+    if (g && g->known && (own || g->startpc == outermost.entry)) {
+        key.group = g->group;
+    } else if (own) {
+        key.group = group_of_unknown(s, own);
+        g = NULL;
+    } else if (goexit) { // curg has changed since: the stack itself says which kind of goroutine it was
+        key.group = fg_scanner_group(s, 0, outermost.entry, 0);
+        g = NULL;
+    } else {
+        key.group = 1;
+        key.flags = FG_ROW_NO_GOROUTINE;
+        g = NULL;
+        c->unattributed++;
     }
-    return g && g->known ? g : NULL;
+    fg_scanner_oncpu(s, g, key, at_ns, weight_ns);
 }
 
 void fg_sample_attribute(struct fg_scanner *s, const struct fg_sample *sample, struct fg_oncpu_counters *c) {
     uint64_t pcs[MAX_CHAIN];
-    size_t n = build_stack(s, sample, pcs, c);
-    struct fg_goroutine *g = fg_goroutine_of(s, sample->g);
-    c->samples++;
-    c->unattributed += g == NULL;
-    fg_scanner_oncpu(s, g, pcs, n, sample->time, sample->period);
+    bool goexit;
+    size_t n = build_stack(s, sample, pcs, &goexit, c);
+    fg_attribute(s, sample->g, pcs, n, goexit, sample->time, sample->period, c);
 }

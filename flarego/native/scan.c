@@ -55,6 +55,14 @@ void fg_sight_read(const struct fg_layout *l, const uint8_t *g, struct fg_sight 
         out->reason = 0; // left over from the wait before
 }
 
+int fg_sight_of(struct fg_scanner *s, uint64_t g_address, struct fg_sight *out) {
+    uint8_t g[FG_G_SPAN];
+    int err = fg_read(s->memory, g_address, g, s->g_span);
+    if (!err)
+        fg_sight_read(&s->layout, g, out);
+    return err;
+}
+
 bool fg_sight_is_live(const struct fg_sight *s) {
     return s->goid != 0 && s->status != G_IDLE && s->status != G_DEAD && s->status != G_DEADEXTRA;
 }
@@ -312,7 +320,7 @@ static void take_key(struct fg_scanner *s, struct fg_goroutine *g, const struct 
     if (moved)
         g->since_ns = now_ns;
     if (other || g->row == FG_NONE || g->labels != sight->labels || g->startpc != sight->startpc)
-        g->group = fg_group_find(&s->rows, sight->gopc, sight->startpc, sight->labels, is_system(s, sight->startpc));
+        g->group = fg_scanner_group(s, sight->gopc, sight->startpc, sight->labels);
     g->goid = sight->goid;
     g->sp = sight->sp;
     g->pc = sight->pc;
@@ -325,6 +333,7 @@ static void take_key(struct fg_scanner *s, struct fg_goroutine *g, const struct 
     g->status = sight->status;
     g->reason = sight->reason;
     g->seq = sight->seq;
+    g->in_syscall = sight->in_syscall;
     g->known = true;
 }
 
@@ -453,23 +462,19 @@ int fg_scan(struct fg_scanner *s, uint64_t now_ns) {
     return err;
 }
 
-void fg_scanner_oncpu(struct fg_scanner *s, struct fg_goroutine *g, const uint64_t *pcs, size_t n, uint64_t at_ns,
+uint32_t fg_scanner_group(struct fg_scanner *s, uint64_t gopc, uint64_t startpc, uint64_t labels) {
+    return fg_group_find(&s->rows, gopc, startpc, labels, is_system(s, startpc));
+}
+
+void fg_scanner_oncpu(struct fg_scanner *s, struct fg_goroutine *g, struct fg_row_key key, uint64_t at_ns,
                       uint64_t weight_ns) {
-    bool in_c = g && g->status == G_SYSCALL && n > 0 && s->tables.n_modules > 0;
-    struct fg_pc_info info;
-    // A goroutine inside C: the chain is C only, the Go part is where it entered the call (facts, section 3).
-    uint32_t base = in_c && fg_pc_info(&s->tables, pcs[0] & ~FG_PC_EXACT, &info) ? g->node : 0;
-    uint32_t node = fg_trie_intern(&s->trie, base, pcs, n);
-    struct fg_row_key key = {.node = node, .group = 1, .state = FG_RUNNING, .flags = FG_ROW_NO_GOROUTINE};
-    if (g) {
-        key.group = g->group;
-        key.flags = 0;
-        g->cpu_node = node;
-        g->cpu_ns = at_ns;
-    }
     uint32_t row = fg_row_find(&s->rows, key);
     if (row != FG_NONE)
         s->rows.rows[row].cpu_ns += (double)weight_ns;
+    if (g) {
+        g->cpu_node = key.node;
+        g->cpu_ns = at_ns;
+    }
 }
 
 void fg_scanner_find_oldest(struct fg_scanner *s) {

@@ -11,14 +11,6 @@ static bool same_moment(const struct fg_sight *a, const struct fg_sight *b) {
            a->lo == b->lo && a->hi == b->hi;
 }
 
-static int read_sight(struct fg_scanner *s, uint64_t address, struct fg_sight *out) {
-    uint8_t g[FG_G_SPAN];
-    int err = fg_read(s->memory, address, g, s->g_span);
-    if (!err)
-        fg_sight_read(&s->layout, g, out);
-    return err;
-}
-
 static void read_stack(struct fg_scanner *s, const struct fg_sight *sight, struct fg_stack *out) {
     struct fg_stack_memory memory = {.memory = s->memory, .lo = sight->lo, .hi = sight->hi, .refill = s->refill};
     fg_unwind(&s->tables, &memory, sight->pc, sight->sp, false, out);
@@ -47,7 +39,7 @@ static int take(struct fg_scanner *s, uint64_t address, struct fg_snapshot *out)
     struct fg_sight after;
     memset(&out->stack, 0, offsetof(struct fg_stack, pcs));
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        int err = read_sight(s, address, &out->sight);
+        int err = fg_sight_of(s, address, &out->sight);
         if (err)
             return err;
         out->stack.n = 0;
@@ -56,7 +48,7 @@ static int take(struct fg_scanner *s, uint64_t address, struct fg_snapshot *out)
         if (!fg_sight_is_live(&out->sight) || !fg_sight_has_stack(&out->sight))
             return 0;
         read_stack(s, &out->sight, &out->stack);
-        err = read_sight(s, address, &after);
+        err = fg_sight_of(s, address, &after);
         if (err)
             return err;
         if (out->stack.complete && same_moment(&out->sight, &after))

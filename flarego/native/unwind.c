@@ -65,7 +65,7 @@ void fg_unwind(struct fg_tables *t, struct fg_stack_memory *s, uint64_t pc, uint
                struct fg_stack *out) {
     size_t walked = 0;
     out->n = 0;
-    out->complete = false;
+    out->complete = out->goexit = false;
     out->wait_kind = FG_WAIT_NONE;
     out->wait_address = 0;
     while (walked < FG_MAX_WALK) {
@@ -77,6 +77,7 @@ void fg_unwind(struct fg_tables *t, struct fg_stack_memory *s, uint64_t pc, uint
             fg_stack_push(out, &walked, exact ? pc | FG_PC_EXACT : pc);
         if (top) {
             out->complete = true;
+            out->goexit = info.special == FG_SPECIAL_GOEXIT;
             break;
         }
         // SP was written in between: only where the walk begins is it known.
