@@ -58,7 +58,7 @@ def _compile(go: Path, sources: Sequence[Path], flags: Sequence[str], binary: Pa
     with tempfile.TemporaryDirectory(dir=binary.parent) as scratch:
         for source in sources:
             shutil.copy(source, scratch)
-        _run([str(go), "build", *flags, "-o", "orders", "."], cwd=Path(scratch))
+        _run([str(go), "build", "-trimpath", *flags, "-o", "orders", "."], cwd=Path(scratch))
         (Path(scratch) / "orders").replace(binary)
 
 

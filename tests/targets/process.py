@@ -17,7 +17,7 @@ class Target:
     def __init__(
         self, program: str | Path, *arguments: object, version: str = LATEST, form: str = "default"
     ) -> None:
-        """Start a program by name, built first where need be, or a binary; wait till it is ready."""
+        """Start a program by name, built where need be, or a binary; wait till it is ready."""
         binary = program if isinstance(program, Path) else build(program, version, form)
         self.process = subprocess.Popen(
             [str(binary), *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -1,0 +1,1 @@
+"""What flarego sees from outside, held against what the process says about itself."""
