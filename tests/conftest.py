@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from targets.build import CACHE
 
 from flarego import demo
-from targets.build import CACHE
 
 START_TIMEOUT_S = 30
 _PROMETHEUS = """

@@ -1,4 +1,4 @@
-"""Compare goroutines seen from outside with those that the process printed just before and after."""
+"""Hold goroutines seen from outside against what the process printed just before and after."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Report:
         self.differences += other.differences
 
     def __str__(self) -> str:
-        share = 100 / max(self.compared, 1)
-        lines = [
-            f"{self.compared} compared, {self.stacks} stacks identical ({self.stacks * share:.3f}%), "
-            f"{self.states} states identical ({self.states * share:.3f}%)"
-        ]
-        return "\n".join(lines + self.differences)
+        stacks, states = (100 * n / max(self.compared, 1) for n in (self.stacks, self.states))
+        summary = (
+            f"{self.compared} compared, {self.stacks} stacks identical ({stacks:.3f}%), "
+            f"{self.states} states identical ({states:.3f}%)"
+        )
+        return "\n".join([summary, *self.differences])
 
 
 def compare(

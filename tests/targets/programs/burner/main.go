@@ -1,4 +1,4 @@
-// Command burner burns one processor in functions of known shares (40, 30, 20 and 10 per cent of the loop), with
+// Command burner burns one processor in functions of known shares (18, 16, 14 ... per cent of the loop), with
 // hashing and sorting beside them, and keeps a few goroutines parked.
 package main
 
@@ -11,34 +11,87 @@ import (
 	"example.com/targets/truth"
 )
 
-var (
-	never = make(chan int)
-	sink  uint64
-)
+const factor = 6364136223846793005
+
+var never = make(chan int)
+
+// The loop stands in each function: a shared one would be inlined, and flat shares go by the innermost inlined function.
 
 //go:noinline
-func forty(x uint64) uint64 { return spin(x, 40_000) }
+func eighteen(x uint64) uint64 {
+	for i := 0; i < 18_000; i++ {
+		x = x*factor + 1
+	}
+	return x
+}
 
 //go:noinline
-func thirty(x uint64) uint64 { return spin(x, 30_000) }
+func sixteen(x uint64) uint64 {
+	for i := 0; i < 16_000; i++ {
+		x = x*factor + 1
+	}
+	return x
+}
 
 //go:noinline
-func twenty(x uint64) uint64 { return spin(x, 20_000) }
+func fourteen(x uint64) uint64 {
+	for i := 0; i < 14_000; i++ {
+		x = x*factor + 1
+	}
+	return x
+}
 
 //go:noinline
-func ten(x uint64) uint64 { return spin(x, 10_000) }
+func twelve(x uint64) uint64 {
+	for i := 0; i < 12_000; i++ {
+		x = x*factor + 1
+	}
+	return x
+}
 
-// spin is inlined into its callers, so that their flat shares are what their names say.
-func spin(x uint64, rounds int) uint64 {
-	for i := 0; i < rounds; i++ {
-		x = x*6364136223846793005 + 1442695040888963407
+//go:noinline
+func eleven(x uint64) uint64 {
+	for i := 0; i < 11_000; i++ {
+		x = x*factor + 1
+	}
+	return x
+}
+
+//go:noinline
+func nine(x uint64) uint64 {
+	for i := 0; i < 9_000; i++ {
+		x = x*factor + 1
+	}
+	return x
+}
+
+//go:noinline
+func eight(x uint64) uint64 {
+	for i := 0; i < 8_000; i++ {
+		x = x*factor + 1
+	}
+	return x
+}
+
+//go:noinline
+func seven(x uint64) uint64 {
+	for i := 0; i < 7_000; i++ {
+		x = x*factor + 1
+	}
+	return x
+}
+
+//go:noinline
+func five(x uint64) uint64 {
+	for i := 0; i < 5_000; i++ {
+		x = x*factor + 1
 	}
 	return x
 }
 
 func burn() {
 	for x := uint64(1); ; truth.Ops.Add(1) {
-		x = forty(x) + thirty(x) + twenty(x) + ten(x)
+		x = eighteen(x) + sixteen(x) + fourteen(x) + twelve(x) + eleven(x) + nine(x) + eight(x) + seven(x) + five(x)
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"example.com/targets/truth"
 )
 
-var sink uint64
-
 //go:noinline
 func work(rounds int, x uint64) uint64 {
 	for i := 0; i < rounds; i++ {
