@@ -459,7 +459,6 @@ uint64_t fg_now_ns(void);                  // CLOCK_MONOTONIC
 uint64_t fg_thread_cpu_ns(void);           // of the calling thread
 uint64_t fg_process_cpu_ns(void);          // of this process
 uint64_t fg_cpu_of_process_ns(pid_t pid);  // 0 when it is gone
-uint64_t fg_cpu_of_thread_ns(pid_t tid);
 
 // ---- sampler.c: the thread, its budget, and the drain -----------------------------------------------------------------------
 

@@ -104,24 +104,32 @@ static int sample_thread(struct fg_ptrace *p, struct fg_scanner *s, pid_t tid, s
     return err;
 }
 
-static bool is_running(pid_t pid, pid_t tid) {
-    char path[64], text[512];
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid, (int)tid);
+// Reads a small file of /proc/PID/task/TID; returns its length, 0 when the thread is gone.
+static size_t read_task_file(pid_t pid, pid_t tid, const char *name, char *text, size_t size) {
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return false;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
+        return 0;
+    ssize_t n = read(fd, text, size - 1);
     close(fd);
-    if (n <= 0)
-        return false;
-    text[n] = 0;
-    const char *name_end = strrchr(text, ')'); // the name may hold anything, ')' included
+    text[n > 0 ? n : 0] = 0;
+    return n > 0 ? (size_t)n : 0;
+}
+
+static bool is_running(pid_t pid, pid_t tid) {
+    char text[512];
+    size_t n = read_task_file(pid, tid, "stat", text, sizeof(text));
+    const char *name_end = n ? strrchr(text, ')') : NULL; // the name may hold anything, ')' included
     return name_end && name_end + 2 < text + n && name_end[2] == 'R';
 }
 
-// CPU time of a thread since the last call for it; 0 the first time.
+// CPU time of a thread since the last call for it; 0 the first time. Source: proc_pid_schedstat, first number.
 static uint64_t used_since(struct fg_ptrace *p, pid_t tid) {
-    uint64_t cpu = fg_cpu_of_thread_ns(tid), used = 0;
+    char text[128];
+    if (!read_task_file(p->pid, tid, "schedstat", text, sizeof(text)))
+        return 0;
+    uint64_t cpu = strtoull(text, NULL, 10), used = 0;
     size_t slot = (size_t)tid % FG_TRACED_SLOTS;
     if (p->threads[slot].tid == tid && cpu > p->threads[slot].cpu_ns)
         used = cpu - p->threads[slot].cpu_ns;

@@ -16,7 +16,7 @@ static const uint64_t THREADS_NS = 100000000;        // how often new threads ar
 static const uint64_t WAITS_NS = 1000000000;         // how often wait objects are added up, at the most
 static const uint64_t PASS_COST_NS = 20000;          // ns of pause per goroutine after a pass over all of them
 static const double PTRACE_MAX_HZ = 20;              // a stop is 0.04 to 2 ms (facts, section 4)
-static const double INTERRUPT_GUESS_NS = 4000;       // until calibrated
+static const double INTERRUPT_GUESS_NS = 15000;      // until calibrated
 static const double SMOOTH = 0.3;
 
 struct fg_sampler {
