@@ -103,7 +103,8 @@ def build(
     """
     chosen = FORMS[form]
     key = hashlib.sha256(repr((version, chosen, form)).encode())
-    for file in [source / "go.mod", *_sources(source / program), *_sources(source / "truth")]:
+    folders = [source / program, source / "truth"] if source == PROGRAMS else [source]
+    for file in [source / "go.mod", *(file for folder in folders for file in _sources(folder))]:
         key.update(file.name.encode() + b"\0" + file.read_bytes())
     binary = CACHE / "bin" / f"{program}-{version}-{form}-{key.hexdigest()[:12]}"
     if binary.exists():
