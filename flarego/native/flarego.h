@@ -12,6 +12,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+// Fuzzers build with FG_SMALL=1: small caches and buffers, so that an execution is cheap and every boundary is near.
+#ifndef FG_SMALL
+#define FG_SMALL 0
+#endif
+
 // ---- memory.c: an address space behind a callback -------------------------------------------------------------
 
 enum {
@@ -145,7 +150,7 @@ enum {
     FG_MAX_FRAMES = FG_HEAD_FRAMES + 1 + FG_TAIL_FRAMES,
     FG_MAX_WALK = 1 << 20, // frames walked before a stack is given up as endless
     FG_STACK_WINDOW = 1024, // bytes read at once: covers 100 % of depth-13 stacks (facts, section 6)
-    FG_STACK_REFILL = 16384,
+    FG_STACK_REFILL = FG_SMALL ? 256 : 16384,
 };
 #define FG_PC_EXACT (1ull << 63) // the pc is where execution stands, not a return address behind a call
 #define FG_PC_ELIDED 1ull        // stands for the frames left out between head and tail
@@ -281,13 +286,13 @@ struct fg_layout {
 };
 
 enum {
-    FG_MAX_GOROUTINES = 4 << 20,
+    FG_MAX_GOROUTINES = 1 << 20,
     FG_MAX_THREADS = 10000, // Go's own limit (runtime/debug.SetMaxThreads)
     FG_G_SPAN = 512,        // bytes of a g that are read; every field used lies below
     FG_RANGE_GAP = 2048,    // g structs closer than this are read in one range
-    FG_RANGE_MAX = 128 << 10,
-    FG_SCAN_BUFFER = 256 << 10,
-    FG_STACK_BATCH = 128,
+    FG_RANGE_MAX = FG_SMALL ? 1 << 10 : 128 << 10,
+    FG_SCAN_BUFFER = FG_SMALL ? 2 << 10 : 256 << 10,
+    FG_STACK_BATCH = FG_SMALL ? 2 : 128,
     FG_THREAD_CACHE = 256,
 };
 

@@ -25,7 +25,7 @@ void fg_bytes_free(struct fg_bytes *b) {
     memset(b, 0, sizeof(*b));
 }
 
-enum { FIRST_CAPACITY = 1024 };
+enum { FIRST_CAPACITY = FG_SMALL ? 16 : 1024 };
 
 int fg_trie_init(struct fg_trie *trie) {
     memset(trie, 0, sizeof(*trie));

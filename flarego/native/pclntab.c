@@ -8,8 +8,8 @@
 // 40 MB table. Two caches make that cheap: recently read blocks, and what was learned about each pc.
 enum {
     BLOCK_SIZE = 4096,
-    N_BLOCKS = 64,
-    PC_CACHE_BITS = 14,
+    N_BLOCKS = FG_SMALL ? 4 : 64,
+    PC_CACHE_BITS = FG_SMALL ? 4 : 14,
     PC_CACHE_SIZE = 1 << PC_CACHE_BITS,
     FUNC_FIXED_READ = 44,
 };

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_HEADS = 1 << 14, MAX_ROWS = 1 << 20, MAX_GROUPS = 1 << 18 };
+enum { N_HEADS = FG_SMALL ? 16 : 1 << 14, MAX_ROWS = 1 << 20, MAX_GROUPS = 1 << 18, FIRST_CAPACITY = FG_SMALL ? 4 : 256 };
 
 int fg_rows_init(struct fg_rows *r) {
     memset(r, 0, sizeof(*r));
     r->free_row = FG_NONE;
-    r->row_capacity = r->group_capacity = 256;
+    r->row_capacity = r->group_capacity = FIRST_CAPACITY;
     r->group_mask = 2 * r->group_capacity - 1;
     r->rows = calloc(r->row_capacity, sizeof(*r->rows));
     r->groups = calloc(r->group_capacity, sizeof(*r->groups));

@@ -11,6 +11,8 @@ enum go_status {
     G_SCAN_BIT = 0x1000,
 };
 
+enum { FIRST_CAPACITY = FG_SMALL ? 4 : 256 };
+
 // A goroutine that woke and parked again at the same place is unwound afresh only this often: its stack is nearly
 // always the same, and under 50,000 wake-ups a second reading it each time would be the sampler's whole budget.
 static const uint64_t REVERIFY_NS = 500000000;
@@ -188,7 +190,7 @@ struct fg_goroutine *fg_scanner_find(struct fg_scanner *s, uint64_t g_address) {
 static int reserve(struct fg_scanner *s, uint32_t n) {
     if (n <= s->capacity)
         return 0;
-    uint32_t capacity = s->capacity ? s->capacity : 256;
+    uint32_t capacity = s->capacity ? s->capacity : FIRST_CAPACITY;
     while (capacity < n)
         capacity *= 2;
     struct fg_goroutine *goroutines = realloc(s->goroutines, capacity * sizeof(*goroutines));
@@ -263,14 +265,14 @@ int fg_scanner_refresh(struct fg_scanner *s) {
     if (header[1] <= s->n || header[1] > FG_MAX_GOROUTINES)
         return 0;
     uint32_t old = s->n, n = (uint32_t)header[1];
-    err = reserve(s, n);
-    if (err)
-        return err;
     uint64_t chunk[512];
     while (s->n < n) {
         uint32_t some = n - s->n < 512 ? n - s->n : 512;
         if (fg_read(s->memory, header[0] + (uint64_t)s->n * 8, chunk, some * 8))
             break;
+        err = reserve(s, s->n + some); // only for what is really there
+        if (err)
+            return err;
         uint32_t i = 0;
         for (; i < some && chunk[i] != 0 && chunk[i] % 8 == 0; i++) {
             s->goroutines[s->n] = (struct fg_goroutine){.address = chunk[i], .row = FG_NONE};
