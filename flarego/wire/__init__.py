@@ -1,0 +1,1 @@
+"""Bytes: the chunk codec. FORMAT.md is the contract."""

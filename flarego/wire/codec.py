@@ -1,0 +1,182 @@
+"""Messages to bytes and back: msgpack, as FORMAT.md says. The only place that knows msgpack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import msgpack
+
+from flarego.errors import FlareError
+from flarego.model.chunk import WIDTHS, Chunk, Gap, Gone, Message, ProcessInfo
+
+VERSION = 1
+MAX_MESSAGE = 64 << 20
+"""Bytes. A first chunk of 100,000 distinct stacks is about 10 MB."""
+_MAX_ITEMS = 4 << 20
+
+
+class BadMessage(FlareError):
+    """Bytes that are no message of ours, or one that contradicts itself."""
+
+    exit_code = 8
+
+
+def encode(message: Message) -> bytes:
+    """Return the message's bytes."""
+    packed: bytes = msgpack.packb(_to_map(message))
+    return packed
+
+
+def decode(data: bytes) -> Message | None:
+    """Return the message, or None when its type is one this version does not know. Raises BadMessage."""
+    if len(data) > MAX_MESSAGE:
+        raise BadMessage(f"a message of {len(data)} bytes is larger than any we send")
+    try:
+        value = msgpack.unpackb(
+            data,
+            max_str_len=1 << 20,
+            max_bin_len=MAX_MESSAGE,
+            max_array_len=_MAX_ITEMS,
+            max_map_len=1 << 16,
+            max_ext_len=0,
+            strict_map_key=True,
+        )
+    except (ValueError, msgpack.UnpackException, RecursionError) as e:
+        raise BadMessage(f"not a message: {e}") from None
+    if not isinstance(value, dict):
+        raise BadMessage("not a message: no map")
+    return _from_map(value)
+
+
+def _to_map(message: Message) -> dict[str, Any]:
+    match message:
+        case ProcessInfo():
+            value = {f.name: getattr(message, f.name) for f in fields(message)}
+            value["engine"] = {"name": message.engine, "why": message.engine_why}
+            del value["engine_why"]
+            return {"type": "process", "version": VERSION} | value
+        case Chunk():
+            value = {f.name: getattr(message, f.name) for f in fields(message)}
+            always = ("process", "generation", "sequence", "start", "end")
+            return {"type": "chunk"} | {k: v for k, v in value.items() if v or k in always}
+        case Gone():
+            return {"type": "gone", "process": message.process, "at": message.at, "why": message.why}
+        case Gap():
+            return {"type": "gap", "process": message.process, "from": message.first, "to": message.last}
+
+
+def _from_map(value: dict[str, Any]) -> Message | None:
+    match value.get("type"):
+        case "process":
+            return _process(value)
+        case "chunk":
+            return _chunk(value)
+        case "gone":
+            return Gone(_get(value, "process", str), _get(value, "at", int), _get(value, "why", str))
+        case "gap":
+            return Gap(_get(value, "process", str), _get(value, "from", int), _get(value, "to", int))
+        case _:
+            return None
+
+
+def _get(value: Mapping[str, Any], key: str, kind: type) -> Any:
+    found = value.get(key)
+    if not isinstance(found, kind) or isinstance(found, bool):
+        raise BadMessage(f"{key!r} should be {kind.__name__}, not {type(found).__name__}")
+    return found
+
+
+def _process(value: dict[str, Any]) -> ProcessInfo:
+    version = _get(value, "version", int)
+    if version > VERSION:
+        raise BadMessage(
+            f"a stream of version {version}; this flarego knows versions up to {VERSION}",
+            remedy="update flarego",
+        )
+    engine = _get(value, "engine", dict)
+    texts = ("process", "name", "command", "host", "runtime", "runtime_version", "module", "build_id", "task")
+    return ProcessInfo(
+        **{key: _get(value, key, str) for key in texts},
+        pid=_get(value, "pid", int),
+        epoch=_get(value, "epoch", int),
+        budget=float(_get(value, "budget", (int, float))),  # type: ignore[arg-type]
+        states=_texts(value, "states"),
+        reasons=_texts(value, "reasons"),
+        engine=_get(engine, "name", str),
+        engine_why=_get(engine, "why", str),
+    )
+
+
+def _chunk(value: dict[str, Any]) -> Chunk:
+    return Chunk(
+        process=_get(value, "process", str),
+        generation=_get(value, "generation", int),
+        sequence=_get(value, "sequence", int),
+        start=_get(value, "start", int),
+        end=_get(value, "end", int),
+        strings=_texts(value, "strings"),
+        frames=_columns(value, "frames"),
+        locations=_locations(value),
+        nodes=_columns(value, "nodes"),
+        groups=_maps(value, "groups"),
+        rows=_columns(value, "rows"),
+        series=_numbers(value, "series"),
+        events=_maps(value, "events"),
+        waits=_maps(value, "waits"),
+        processors=_maps(value, "processors"),
+        sampler=_get(value, "sampler", dict) if "sampler" in value else {},
+    )
+
+
+def _texts(value: Mapping[str, Any], key: str) -> Sequence[str]:
+    texts = value.get(key, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise BadMessage(f"{key!r} should be a list of texts")
+    return texts
+
+
+def _maps(value: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    maps = value.get(key, [])
+    if not isinstance(maps, list) or not all(isinstance(entry, dict) for entry in maps):
+        raise BadMessage(f"{key!r} should be a list of maps")
+    return maps
+
+
+def _numbers(value: Mapping[str, Any], key: str) -> Mapping[str, float]:
+    numbers = value.get(key, {})
+    if not isinstance(numbers, dict) or not all(isinstance(n, int | float) for n in numbers.values()):
+        raise BadMessage(f"{key!r} should be a map of numbers")
+    return numbers
+
+
+def _columns(value: Mapping[str, Any], table: str) -> Mapping[str, bytes]:
+    """The table's columns that this version knows, all of one length; {} when the table is left out."""
+    found = value.get(table)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise BadMessage(f"{table!r} should be a map of columns")
+    columns: dict[str, bytes] = {}
+    lengths = set()
+    for name, width in WIDTHS[table].items():
+        column = columns[name] = _get(found, name, bytes)
+        if len(column) % width:
+            raise BadMessage(f"column {table}.{name} has {len(column)} bytes, not a multiple of {width}")
+        lengths.add(len(column) // width)
+    if len(lengths) > 1:
+        raise BadMessage(f"columns of {table!r} differ in length")
+    return columns
+
+
+def _locations(value: Mapping[str, Any]) -> Mapping[str, bytes]:
+    found = value.get("locations")
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise BadMessage("'locations' should be a map of columns")
+    count, frame = _get(found, "count", bytes), _get(found, "frame", bytes)
+    if sum(count) * 4 != len(frame):
+        raise BadMessage("column locations.frame does not have the frames that locations.count promises")
+    return {"count": count, "frame": frame}
