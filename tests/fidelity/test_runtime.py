@@ -1,0 +1,78 @@
+"""Goroutine counts, heap and garbage collection agree with the process's own runtime/metrics."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from bench.common import Attached, Stream
+from targets import Target, toolchains
+
+LIVE_TOLERANCE = 0.01
+
+
+def last_series(stream: Stream) -> dict[str, float]:
+    """Return the series of the next chunk that is recorded from now on."""
+    known = len(stream.chunks())
+    deadline = time.monotonic() + 10
+    while len(stream.chunks()) < known + 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    series = stream.chunks()[-1][1]["series"]
+    assert isinstance(series, dict)
+    return series
+
+
+def goroutines(series: dict[str, float]) -> float:
+    names = ("running", "runnable", "syscall", "waiting", "preempted", "other")
+    return sum(series.get(f"goroutines.{name}", 0) for name in names)
+
+
+@pytest.mark.parametrize("version", toolchains())
+def test_a_quiet_process_has_the_same_numbers(version: str) -> None:
+    with (
+        Target("garbage", version=version) as target,
+        Attached(target.pid) as attached,
+        Stream(attached.url) as stream,
+    ):
+        time.sleep(1)
+        target.ask("stop")
+        target.ask("gc")
+        truth = target.metrics()
+        seen = last_series(stream)
+    assert seen["gc.cycles"] == truth["gc_cycles"]
+    assert seen["gc.pause_total"] == truth["gc_pause_total"]
+    assert goroutines(seen) == truth["goroutines"]
+    assert seen["heap.live"] == pytest.approx(_live(truth), rel=LIVE_TOLERANCE)
+    assert seen["heap.goal"] == pytest.approx(_metric(truth, "/gc/heap/goal:bytes"), rel=0.001)
+
+
+def test_every_cycle_and_pause_is_reported_once() -> None:
+    with Target("garbage") as target, Attached(target.pid) as attached:
+        with Stream(attached.url) as stream:
+            last_series(stream)
+            first = target.metrics()["gc_cycles"]
+            time.sleep(3)
+            target.ask("stop")
+            truth = target.metrics()
+            last_series(stream)
+            events = [
+                e for _, c in stream.chunks() for e in c.get("events", []) if e["kind"] == "gc"
+            ]
+    cycles = [event["cycle"] for event in events]
+    assert len(cycles) == len(set(cycles))
+    assert set(range(first + 1, truth["gc_cycles"] + 1)) <= set(cycles)
+    newest_first = {truth["gc_cycles"] - i: pause for i, pause in enumerate(truth["gc_pauses"])}
+    for event in events:
+        if event["cycle"] in newest_first:
+            assert event["pause"] == newest_first[event["cycle"]]
+
+
+def _metric(truth: Any, name: str) -> float:
+    return float(truth["metrics"][name])
+
+
+def _live(truth: Any) -> float:
+    """The heap in use after the collection: live bytes by 1.21's own metric, objects before."""
+    live = truth["metrics"].get("/gc/heap/live:bytes")
+    return float(live if live is not None else _metric(truth, "/memory/classes/heap/objects:bytes"))
