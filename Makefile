@@ -28,8 +28,13 @@ test-all-go: system $(VENV)/.test
 bench: system $(VENV)/.test
 	cd tests && for name in $(BENCH); do ../$(BIN)/python -m bench.$$name $(ARGS) || exit; done
 
-fuzz: system $(VENV)/.test
-	$(MAKE) -C tests/fuzz PYTHON=$(abspath $(BIN)/python) $(ARGS)
+# FUZZ_RUNS executions of each fuzzer; their corpora stay in tests/.cache/fuzz.
+FUZZ_RUNS ?= 2500000
+fuzz: system
+	sh tests/fuzz/build.sh tests/.cache/fuzz
+	set -e; for fuzzer in tests/.cache/fuzz/fuzz_*[a-z]; do \
+	    mkdir -p $$fuzzer.corpus; \
+	    $$fuzzer -runs=$(FUZZ_RUNS) -print_final_stats=1 $(ARGS) $$fuzzer.corpus; done
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

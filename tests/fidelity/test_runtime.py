@@ -48,17 +48,19 @@ def test_a_quiet_process_has_the_same_numbers(version: str) -> None:
 
 
 def test_every_cycle_and_pause_is_reported_once() -> None:
-    with Target("garbage") as target, Attached(target.pid) as attached:
-        with Stream(attached.url) as stream:
-            last_series(stream)
-            first = target.metrics()["gc_cycles"]
-            time.sleep(3)
-            target.ask("stop")
-            truth = target.metrics()
-            last_series(stream)
-            events = [
-                e for _, c in stream.chunks() for e in c.get("events", []) if e["kind"] == "gc"
-            ]
+    with (
+        Target("garbage") as target,
+        Attached(target.pid) as attached,
+        Stream(attached.url) as stream,
+    ):
+        last_series(stream)
+        first = target.metrics()["gc_cycles"]
+        time.sleep(3)
+        target.ask("stop")
+        truth = target.metrics()
+        last_series(stream)
+        events = [event for _, chunk in stream.chunks() for event in chunk.get("events", [])]
+    events = [event for event in events if event["kind"] == "gc"]
     cycles = [event["cycle"] for event in events]
     assert len(cycles) == len(set(cycles))
     assert set(range(first + 1, truth["gc_cycles"] + 1)) <= set(cycles)
