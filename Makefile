@@ -32,9 +32,9 @@ bench: system $(VENV)/.test
 FUZZ_RUNS ?= 2500000
 fuzz: system
 	sh tests/fuzz/build.sh tests/.cache/fuzz
-	set -e; for fuzzer in tests/.cache/fuzz/fuzz_*[a-z]; do \
-	    mkdir -p $$fuzzer.corpus; \
-	    $$fuzzer -runs=$(FUZZ_RUNS) -print_final_stats=1 $(ARGS) $$fuzzer.corpus; done
+	set -e; for fuzzer in tests/.cache/fuzz/fuzz_*; do \
+	    corpus=tests/.cache/fuzz/corpus/$${fuzzer##*/}; mkdir -p $$corpus; \
+	    $$fuzzer -runs=$(FUZZ_RUNS) -print_final_stats=1 $(ARGS) $$corpus; done
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
