@@ -4,6 +4,8 @@ C reads other people's memory fast; Python understands it. The files that read a
 Python.h: they compile unchanged into fuzzers and sanitizer builds (tests/fuzz).
 """
 
+from typing import TYPE_CHECKING
+
 from flarego.native._core import (
     LAYOUT_FIELDS,
     SPECIAL_FUNCTIONS,
@@ -13,6 +15,11 @@ from flarego.native._core import (
     Tables,
     rip_targets,
 )
+
+if TYPE_CHECKING:
+    from flarego.native._core import Drain as Drain
+    from flarego.native._core import Goroutine as Goroutine
+    from flarego.native._core import Module as Module
 
 __all__ = [
     "LAYOUT_FIELDS",

@@ -89,8 +89,15 @@ class Sampler:
     """Watches one process from a thread of its own that never holds the GIL."""
 
     def __init__(
-        self, memory: Memory, tables: Tables, layout: Mapping[str, int], *, budget: float = 0.01, scan_hz: float = 0.0,
-        oncpu_hz: float = 0.0, engine: str = "auto",
+        self,
+        memory: Memory,
+        tables: Tables,
+        layout: Mapping[str, int],
+        *,
+        budget: float = 0.01,
+        scan_hz: float = 0.0,
+        oncpu_hz: float = 0.0,
+        engine: str = "auto",
     ) -> None:
         """budget: fraction of one core. A rate of 0 is adaptive. engine: auto, perf, ptrace, memory."""
     def set_system(self, starts: bytes) -> None:
@@ -117,7 +124,7 @@ class Drain(TypedDict):
     """(kind, address, count, longest ns, reason, node); kinds: 1 channel, 2 semaphore, 3 cond, 4 poll, 5 timer."""
     counts: dict[str, int]
     """user goroutines by state name, and "system"."""
-    sampler: dict[str, float]
+    sampler: dict[str, float | int]
     engine: str
     """perf, ptrace or memory."""
     perf_errno: int

@@ -1,0 +1,1 @@
+"""Samplers: each watches one process and is drained of chunks."""
