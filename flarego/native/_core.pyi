@@ -1,6 +1,6 @@
 """The C core's typed face. `flarego.native` re-exports all of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 class Memory:
@@ -105,7 +105,7 @@ class Sampler:
     def snapshot(self) -> list[Goroutine]: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
-    def drain(self, *, new_generation: bool) -> "Drain":
+    def drain(self, *, new_generation: bool) -> Drain:
         """What has been added up since the drain before. Raises ProcessLookupError when the target has gone,
         PermissionError when it may no longer be read."""
 

@@ -23,15 +23,7 @@ def why_not_better(engine: str, perf_errno: int, ptrace_errno: int, sees_kernel:
         return "" if sees_kernel else _KERNEL_UNSEEN
     reasons = []
     if perf_errno:
-        reasons.append(
-            _PERF.get(
-                perf_errno, f"perf_event_open failed: {errno.errorcode.get(perf_errno, perf_errno)}"
-            )
-        )
+        reasons.append(_PERF.get(perf_errno, f"perf_event_open failed: {errno.errorcode.get(perf_errno, perf_errno)}"))
     if engine == "memory" and ptrace_errno:
-        reasons.append(
-            _PTRACE.get(
-                ptrace_errno, f"ptrace failed: {errno.errorcode.get(ptrace_errno, ptrace_errno)}"
-            )
-        )
+        reasons.append(_PTRACE.get(ptrace_errno, f"ptrace failed: {errno.errorcode.get(ptrace_errno, ptrace_errno)}"))
     return "; ".join(reasons) or "asked for by name"

@@ -116,9 +116,7 @@ class GoSampler:
         return self._process.runtime.processors()
 
     def _note_engine(self, drain: native.Drain) -> None:
-        why = why_not_better(
-            drain["engine"], drain["perf_errno"], drain["ptrace_errno"], drain["sees_kernel"]
-        )
+        why = why_not_better(drain["engine"], drain["perf_errno"], drain["ptrace_errno"], drain["sees_kernel"])
         if (drain["engine"], why) != (self._info.engine, self._info.engine_why):
             self._info = replace(self._info, engine=drain["engine"], engine_why=why)
 
@@ -174,9 +172,7 @@ class GoSampler:
         return event | {"at": event["at"] - self._info.epoch}
 
     @staticmethod
-    def _wait(
-        kind: int, address: int, count: int, longest: int, reason: int, node: int
-    ) -> dict[str, Any]:
+    def _wait(kind: int, address: int, count: int, longest: int, reason: int, node: int) -> dict[str, Any]:
         return {
             "kind": _WAIT_KINDS[kind],
             "address": f"{address:#x}",

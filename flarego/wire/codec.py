@@ -62,9 +62,19 @@ def _to_map(message: Message) -> dict[str, Any]:
             always = ("process", "generation", "sequence", "start", "end")
             return {"type": "chunk"} | {k: v for k, v in value.items() if v or k in always}
         case Gone():
-            return {"type": "gone", "process": message.process, "at": message.at, "why": message.why}
+            return {
+                "type": "gone",
+                "process": message.process,
+                "at": message.at,
+                "why": message.why,
+            }
         case Gap():
-            return {"type": "gap", "process": message.process, "from": message.first, "to": message.last}
+            return {
+                "type": "gap",
+                "process": message.process,
+                "from": message.first,
+                "to": message.last,
+            }
 
 
 def _from_map(value: dict[str, Any]) -> Message | None:
@@ -96,7 +106,17 @@ def _process(value: dict[str, Any]) -> ProcessInfo:
             remedy="update flarego",
         )
     engine = _get(value, "engine", dict)
-    texts = ("process", "name", "command", "host", "runtime", "runtime_version", "module", "build_id", "task")
+    texts = (
+        "process",
+        "name",
+        "command",
+        "host",
+        "runtime",
+        "runtime_version",
+        "module",
+        "build_id",
+        "task",
+    )
     return ProcessInfo(
         **{key: _get(value, key, str) for key in texts},
         pid=_get(value, "pid", int),
