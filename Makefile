@@ -19,10 +19,12 @@ demo: $(VENV)/.demo
 	$(BIN)/flarego demo $(ARGS)
 
 test: system $(VENV)/.test
+	cd tests && ../$(BIN)/python targets/build.py
 	$(BIN)/python -m pytest $(ARGS)
 
 # Every Go version, not only the representative ones; about 3 GB of toolchains the first time.
 test-all-go: system $(VENV)/.test
+	cd tests && FLAREGO_GO=all ../$(BIN)/python targets/build.py
 	FLAREGO_GO=all $(BIN)/python -m pytest tests/golang tests/fidelity $(ARGS)
 
 bench: system $(VENV)/.test

@@ -171,3 +171,13 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def main() -> None:
+    """Install the toolchains that the tests are to use, and compile what all programs share."""
+    for version in toolchains():
+        print(f"go {version}: {build('states', version)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
