@@ -32,8 +32,13 @@ def varint(value: int) -> bytes:
 
 def pc_values(runs: list[tuple[int, int]]) -> bytes:
     """The pc-value stream of [(value, bytes of code it holds for)]."""
+    merged: list[tuple[int, int]] = []
+    for value, size in runs:  # a step of 0 ends a stream, so equal neighbours are one run
+        if merged and merged[-1][0] == value:
+            size += merged.pop()[1]
+        merged.append((value, size))
     out, before = bytearray(), -1
-    for value, size in runs:
+    for value, size in merged:
         delta = value - before
         out += varint((delta << 1) ^ (delta >> 63) & 0xFFFFFFFF) + varint(size)
         before = value
