@@ -38,8 +38,8 @@ def main() -> None:
                     now = _pace(target, options.seconds, getattr(attached, "pid", None))
                 losses = (100 * (1 - now[i] / base[i]) for i in (0, 1))
                 results[mode].append((now[2], *losses))
-                events.append(2 * base[0])
-    print(f"scheduler events without anything: {statistics.median(events):,.0f} a second")
+                events.append(base[0])
+    print(f"goroutine switches without anything: {statistics.median(events):,.0f} a second")
     table(
         ("", "own CPU", "fewer ops/s", "fewer ops/CPU second"),
         [(mode, *map(spread, zip(*rows, strict=True))) for mode, rows in results.items()],

@@ -1,5 +1,6 @@
-// Command churn is -n goroutines in pairs that hand a value to and fro, doing -work rounds of arithmetic each time: two
-// scheduler events an operation. -p limits the processors.
+// Command churn is a ring of -n goroutines in which a quarter as many values go round, each changed at every hop by
+// -work rounds of arithmetic. A hop is an operation: one goroutine wakes another and goes to sleep. -p limits the
+// processors.
 package main
 
 import (
@@ -17,30 +18,28 @@ func work(rounds int, x uint64) uint64 {
 	return x
 }
 
-func ping(there chan<- uint64, back <-chan uint64, rounds int) {
-	for x := uint64(1); ; {
-		there <- work(rounds, x)
-		x = <-back
+func pass(from <-chan uint64, to chan<- uint64, rounds int) {
+	for x := range from {
+		to <- work(rounds, x)
 		truth.Ops.Add(1)
-	}
-}
-
-func pong(there <-chan uint64, back chan<- uint64, rounds int) {
-	for x := range there {
-		back <- work(rounds, x)
 	}
 }
 
 func main() {
 	n := flag.Int("n", 2000, "goroutines")
-	rounds := flag.Int("work", 1000, "rounds of arithmetic in each half of an operation")
+	rounds := flag.Int("work", 8000, "rounds of arithmetic in each operation")
 	processors := flag.Int("p", 1, "processors (GOMAXPROCS)")
 	flag.Parse()
 	runtime.GOMAXPROCS(*processors)
-	for i := 0; i < *n/2; i++ {
-		there, back := make(chan uint64), make(chan uint64)
-		go ping(there, back, *rounds)
-		go pong(there, back, *rounds)
+	ring := make([]chan uint64, *n)
+	for i := range ring {
+		ring[i] = make(chan uint64)
+	}
+	for i := range ring {
+		go pass(ring[i], ring[(i+1)%*n], *rounds)
+	}
+	for i := 0; i < *n; i += 4 {
+		ring[i] <- uint64(i)
 	}
 	truth.Serve()
 }
