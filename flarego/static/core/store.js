@@ -1,0 +1,402 @@
+/**
+ * The state of the page, and the only functions that change it.
+ *
+ * `Data` is what came in: dictionary, ring, series, the last waits and processors of one process. The
+ * view (which window, which tree, zoom, search …) is a handful of signals. `scene` is derived from
+ * both, at most once an animation frame, and is what everything paints.
+ */
+
+import { CATEGORIES } from "../model/category.js";
+import { CallTree } from "../model/calltree.js";
+import { Dictionary, Generation } from "../model/dictionary.js";
+import { Fold } from "../model/fold.js";
+import { Grouping } from "../model/groups.js";
+import { Reading } from "../model/reading.js";
+import { QueryError, Search } from "../model/search.js";
+import { Series } from "../model/series.js";
+import { ChunkError } from "./chunk.js";
+import { RETENTION, Ring } from "./ring.js";
+import { Signal } from "./signal.js";
+
+/** @typedef {import("./chunk.js").Message} Message */
+/** @typedef {import("./chunk.js").Chunk} Chunk */
+/** @typedef {import("./chunk.js").Process} Process */
+/** @typedef {import("../model/calltree.js").View} View */
+/** @typedef {import("../model/calltree.js").Weight} Weight */
+/** @typedef {import("../model/calltree.js").Step} Step */
+/** @typedef {{at: number, kind: string, pause: number, cycle: number, text: string}} Mark on the timeline */
+/** @typedef {{from: number, to: number}} Span ns since epoch, half-open */
+/** @typedef {{phase: "connecting" | "open" | "waiting" | "denied", attempt: number, retryAt: number, problem: string}} Connection */
+/** @typedef {{kind: string, address: number, count: number, longest: number, reason: string, stack: number}} WaitObject */
+
+const S = 1e9;
+/** Lengths of a live window, seconds; Infinity is everything kept. */
+export const WINDOWS = Object.freeze([5, 10, 30, 60, 300, 900, Infinity]);
+const DEFAULT_WINDOW = 30;
+const MAX_MARKS = 4000;
+/** Shown beside the user's own goroutines by default: where CPU time goes, the runtime's share counts. */
+const DEFAULT_SHAPE = /** @type {const} */ ({
+  state: { view: "state", system: false, idle: false, runtime: false },
+  cpu: { view: "cpu", system: true, idle: true, runtime: true },
+  blocked: { view: "blocked", system: false, idle: false, runtime: false },
+});
+/** @type {Readonly<Record<View, Weight>>} */
+const DEFAULT_WEIGHT = Object.freeze({ state: "wall", cpu: "cpu", blocked: "wall" });
+
+/** What came in from one process. */
+export class Data {
+  dictionary = new Dictionary();
+  ring = new Ring();
+  series = new Series();
+  /** @type {Mark[]} */
+  marks = [];
+  /** @type {Span[]} spans of time of which nothing is known */
+  gaps = [];
+  /** @type {WaitObject[]} */
+  waits = [];
+  /** @type {import("./chunk.js").Processor[]} */
+  processors = [];
+  /** @type {Record<string, number>} */
+  sampler = {};
+  /** @type {Record<string, number>} */
+  latest = {};
+  /** Newest sequence in the ring. */
+  sequence = -1;
+  /** When it arrived, and went to the ring, on the page's clock, ms. */
+  receivedAt = 0;
+  chunks = 0;
+  missed = 0;
+  damaged = 0;
+  /** @type {Generation | null} */
+  generation = null;
+
+  /** @param {Process} process */
+  constructor(process) {
+    this.process = process;
+    this.reading = new Reading(this.dictionary, process);
+    this.grouping = new Grouping(this.reading);
+  }
+
+  /** @param {Process} process the same one, told again */
+  rename(process) {
+    const same = process.states.join() === this.process.states.join() && process.reasons.join() === this.process.reasons.join();
+    this.process = process;
+    if (same) return;
+    this.reading = new Reading(this.dictionary, process);
+    this.grouping = new Grouping(this.reading);
+  }
+
+  /** Takes in a chunk; false when it was there already. Raises ChunkError. @param {Chunk} chunk @param {number} now ms */
+  add(chunk, now) {
+    const fresh = this.generation === null || this.generation.number !== chunk.generation || chunk.strings[0] === "";
+    if (fresh) this.generation = new Generation(chunk.generation, this.dictionary);
+    const generation = /** @type {Generation} */ (this.generation);
+    generation.define(chunk);
+    const keys = generation.keys(chunk.rows);
+    if (chunk.sequence <= this.sequence || !(chunk.end > chunk.start)) return false;
+    this.#noticeGap(chunk);
+    const { rows } = chunk;
+    this.ring.push({
+      sequence: chunk.sequence, start: chunk.start, end: chunk.end, level: 0, key: keys,
+      wall: whole(rows.wall), cpu: whole(rows.cpu), count: rows.count, wait: Float32Array.from(rows.wait),
+    });
+    this.#addSeries(chunk, keys);
+    this.sequence = chunk.sequence;
+    this.receivedAt = now;
+    this.chunks++;
+    return true;
+  }
+
+  /** @param {Chunk} chunk */
+  #noticeGap(chunk) {
+    const newest = this.ring.newest;
+    if (newest === undefined || chunk.sequence === this.sequence + 1) return;
+    this.missed += chunk.sequence - this.sequence - 1;
+    this.gaps.push({ from: newest.end, to: chunk.start });
+    this.gaps = this.gaps.filter(({ to }) => to > chunk.end - RETENTION);
+  }
+
+  /** @param {Chunk} chunk @param {Uint32Array} keys */
+  #addSeries(chunk, keys) {
+    const counts = new Float32Array(CATEGORIES.length);
+    let idle = 0;
+    for (let i = 0; i < keys.length; i++) {
+      const { aside, category } = this.reading.of(keys[i]);
+      if (aside === "idle") idle += chunk.rows.count[i];
+      else if (aside === "") counts[category] += chunk.rows.count[i];
+    }
+    this.series.push(chunk.start, chunk.end, counts, idle, chunk.series);
+    this.series.trim(chunk.end - RETENTION);
+    Object.assign(this.latest, chunk.series);
+    Object.assign(this.sampler, chunk.sampler);
+    for (const event of chunk.events) this.marks.push(event);
+    if (this.marks.length > MAX_MARKS) this.marks = this.marks.slice(-MAX_MARKS / 2);
+    if (chunk.processors !== null) this.processors = chunk.processors;
+    if (chunk.waits !== null) this.waits = chunk.waits.map((wait) => this.#waitObject(wait));
+  }
+
+  /** @param {import("./chunk.js").Wait} wait @returns {WaitObject} */
+  #waitObject(wait) {
+    const stack = /** @type {Generation} */ (this.generation).stack(wait.node);
+    return { ...wait, reason: this.process.reasons[wait.reason] ?? "", stack };
+  }
+}
+
+/** Whole numbers as 32-bit floats; hostile ones are zero. @param {Float64Array} values */
+function whole(values) {
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (value > 0 && value < 1e18) out[i] = Math.round(value);
+  }
+  return out;
+}
+
+export class Store {
+  /** @type {Signal<Connection>} */
+  connection = new Signal(/** @type {Connection} */ ({ phase: "connecting", attempt: 0, retryAt: 0, problem: "" }));
+  /** @type {Signal<Data | null>} */
+  data = new Signal(/** @type {Data | null} */ (null));
+  /** @type {Signal<Process | null>} */
+  process = new Signal(/** @type {Process | null} */ (null));
+  /** @type {Signal<{at: number, why: string} | null>} */
+  gone = new Signal(/** @type {{at: number, why: string} | null} */ (null));
+  /** Counts chunks taken in. */
+  arrived = new Signal(0);
+  /** Counts scenes: changes whenever what is shown has changed. */
+  scene = new Signal(0);
+
+  view = new Signal(/** @type {View} */ ("state"));
+  weight = new Signal(/** @type {Weight} */ ("wall"));
+  /** Seconds. */
+  window = new Signal(DEFAULT_WINDOW);
+  /** A span chosen on the timeline; null: live. @type {Signal<Span | null>} */
+  span = new Signal(/** @type {Span | null} */ (null));
+  /** The time at which the display stands still; null: it does not. @type {Signal<number | null>} */
+  paused = new Signal(/** @type {number | null} */ (null));
+  /** @type {Signal<{system: boolean, idle: boolean, runtime: boolean}>} */
+  shown = new Signal(/** @type {{system: boolean, idle: boolean, runtime: boolean}} */ (DEFAULT_SHAPE.state));
+  /** @type {Signal<readonly Step[]>} */
+  zoom = new Signal(/** @type {readonly Step[]} */ ([]));
+  /** @type {Signal<readonly Step[] | null>} */
+  selected = new Signal(/** @type {readonly Step[] | null} */ (null));
+  query = new Signal("");
+  queryProblem = new Signal("");
+
+  /** @type {Search | null} */
+  #search = null;
+  /** @type {readonly Step[][]} */
+  #zoomHistory = [];
+  fold = new Fold();
+  /** @type {CallTree | null} */
+  #tree = null;
+  #stale = true;
+  /** The time of the window last folded. @type {Span} */
+  shownSpan = { from: 0, to: 0 };
+
+  // ---- what comes in -------------------------------------------------------------------------------------------------
+
+  /** Takes in a message. Raises ChunkError when it contradicts the stream so far. @param {Message} message @param {number} now ms */
+  receive(message, now) {
+    if (message.type === "process") this.#meet(message);
+    else if (message.type === "gone") this.gone.value = { at: message.at, why: message.why };
+    else if (message.type === "chunk") this.#take(message, now);
+    // A `gap` needs no answer: the next chunk's sequence tells the same, also after a reconnection.
+  }
+
+  /** @param {Process} process */
+  #meet(process) {
+    const data = this.data.peek();
+    if (data !== null && data.process.process === process.process) {
+      const { reading } = data;
+      data.rename(process);
+      if (reading !== data.reading) this.#tree = null;
+    } else {
+      this.#startOver(process);
+    }
+    this.process.value = process;
+    this.refresh();
+  }
+
+  /** @param {Process} process */
+  #startOver(process) {
+    const data = new Data(process);
+    this.fold = new Fold();
+    data.ring.onmerge = (old, merged) => this.fold.replace(old, merged);
+    this.#tree = null;
+    this.gone.value = null;
+    this.span.value = null;
+    this.paused.value = null;
+    this.zoom.value = [];
+    this.selected.value = null;
+    this.data.value = data;
+  }
+
+  /** @param {Chunk} chunk @param {number} now */
+  #take(chunk, now) {
+    const data = this.data.peek();
+    if (data === null || data.process.process !== chunk.process) throw new ChunkError("a chunk of an unknown process");
+    try {
+      if (!data.add(chunk, now)) return;
+    } catch (error) {
+      data.damaged++;
+      throw error;
+    }
+    this.arrived.value = this.arrived.peek() + 1;
+    if (this.paused.peek() === null && this.span.peek() === null) this.refresh();
+  }
+
+  /** The stream begins again: definitions of the old connection say nothing about the new one. */
+  resynchronise() {
+    const data = this.data.peek();
+    if (data !== null) data.generation = null;
+  }
+
+  // ---- what is shown -------------------------------------------------------------------------------------------------
+
+  /** Says that what is shown may have changed. */
+  refresh() {
+    this.#stale = true;
+    this.scene.value = this.scene.peek() + 1;
+  }
+
+  /** The span to show now. @returns {Span} */
+  wanted() {
+    const span = this.span.peek();
+    if (span !== null) return span;
+    const end = this.paused.peek() ?? this.data.peek()?.ring.newest?.end ?? 0;
+    return { from: end - this.window.peek() * S, to: end };
+  }
+
+  /** The tree, weighed by the window; painters call this, and the first of a frame pays. @returns {CallTree | null} */
+  weighed() {
+    const data = this.data.peek();
+    if (data === null || !this.#stale) return this.#tree;
+    this.#stale = false;
+    const span = this.wanted();
+    this.fold.move(data.ring, span.from, span.to);
+    this.shownSpan = span;
+    const tree = this.tree();
+    tree?.weigh(this.fold, this.weight.peek(), this.#search);
+    return tree;
+  }
+
+  /** The tree of the shape asked for, as last weighed. @returns {CallTree | null} */
+  tree() {
+    const data = this.data.peek();
+    if (data === null) return null;
+    const shape = { view: this.view.peek(), ...this.shown.peek() };
+    const known = this.#tree?.shape;
+    if (known === undefined || known.view !== shape.view || known.system !== shape.system || known.idle !== shape.idle
+      || known.runtime !== shape.runtime || this.#tree?.reading !== data.reading) {
+      this.#tree = new CallTree(data.reading, shape);
+    }
+    return this.#tree;
+  }
+
+  /** @param {View} view */
+  setView(view) {
+    this.view.value = view;
+    this.weight.value = DEFAULT_WEIGHT[view];
+    const { system, idle, runtime } = DEFAULT_SHAPE[view];
+    this.shown.value = { system, idle, runtime };
+    this.refresh();
+  }
+
+  /** @param {Weight} weight */
+  setWeight(weight) {
+    this.weight.value = weight;
+    this.refresh();
+  }
+
+  /** @param {"system" | "idle" | "runtime"} what */
+  toggleShown(what) {
+    const shown = this.shown.peek();
+    this.shown.value = { ...shown, [what]: !shown[what] };
+    this.refresh();
+  }
+
+  /** @param {number} seconds */
+  setWindow(seconds) {
+    this.window.value = seconds;
+    this.span.value = null;
+    this.refresh();
+  }
+
+  /** @param {Span | null} span */
+  setSpan(span) {
+    this.span.value = span;
+    if (span === null) this.paused.value = null;
+    this.refresh();
+  }
+
+  togglePause() {
+    if (this.paused.peek() !== null || this.span.peek() !== null) this.goLive();
+    else this.paused.value = this.data.peek()?.ring.newest?.end ?? null;
+  }
+
+  goLive() {
+    this.paused.value = null;
+    this.span.value = null;
+    this.refresh();
+  }
+
+  /** @param {readonly Step[]} address */
+  setZoom(address) {
+    const now = this.zoom.peek();
+    if (JSON.stringify(now) === JSON.stringify(address)) return;
+    this.#zoomHistory = [...this.#zoomHistory.slice(-99), [...now]];
+    this.zoom.value = address;
+    this.refresh();
+  }
+
+  /** Undoes the last zoom, else goes up to the root. False when there was nothing to undo. */
+  zoomBack() {
+    const previous = this.#zoomHistory.at(-1);
+    if (previous === undefined && this.zoom.peek().length === 0) return false;
+    this.#zoomHistory = this.#zoomHistory.slice(0, -1);
+    this.zoom.value = previous ?? [];
+    this.refresh();
+    return true;
+  }
+
+  /** @param {readonly Step[] | null} address */
+  select(address) {
+    this.selected.value = address;
+    this.refresh();
+  }
+
+  /** Selects the rows of a key in the flame graph, in a view that shows them. @param {number} key */
+  reveal(key) {
+    const data = this.data.peek();
+    if (data === null) return;
+    const { state, aside } = data.reading.of(key);
+    const view = this.view.peek();
+    if ((view === "cpu") === (state === "waiting") || (view === "blocked" && state !== "waiting")) this.setView("state");
+    if (aside !== "" && !this.shown.peek()[aside]) this.toggleShown(aside);
+    const tree = this.tree();
+    const leaf = tree?.leaf(key) ?? -1;
+    if (tree === null || leaf < 0) return;
+    const address = tree.address(leaf);
+    const zoom = this.zoom.peek();
+    if (zoom.some(({ name }, i) => address[i]?.name !== name)) this.setZoom([]);
+    this.select(address);
+  }
+
+  get search() {
+    return this.#search;
+  }
+
+  /** @param {string} query */
+  setQuery(query) {
+    this.query.value = query;
+    this.queryProblem.value = "";
+    try {
+      this.#search = query === "" ? null : new Search(query);
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      this.queryProblem.value = error.message;
+    }
+    this.refresh();
+  }
+}

@@ -1,0 +1,96 @@
+/** Which goroutines the flame graph shows, by what weight, what is set aside, and the search. */
+
+import { h, setText, show } from "../core/dom.js";
+import { count, share } from "../model/format.js";
+import { FgElement } from "./base.js";
+
+const VIEWS = /** @type {const} */ ([
+  ["state", "By state", "Wall time of all goroutines, by what they were doing (1)"],
+  ["cpu", "On CPU", "Where CPU time goes (2)"],
+  ["blocked", "Blocked", "Where in the code goroutines wait, and for what (3)"],
+]);
+const WEIGHTS = /** @type {const} */ ([
+  ["wall", "wall", "Width is time: goroutine-seconds in the window"],
+  ["cpu", "CPU", "Width is CPU time in the window"],
+  ["count", "count", "Width is the number of goroutines at the window's end"],
+]);
+const ASIDE = /** @type {const} */ ([
+  ["idle", "idle", "Goroutines parked by design: accept loops, idle connections, workers waiting at the top of their own loop"],
+  ["system", "system", "The runtime's own goroutines: garbage collector, finalizers, timers"],
+]);
+
+/**
+ * A row of buttons of which one is pressed.
+ * @param {string} name @param {readonly (readonly [string, string, string])[]} items @param {(id: any) => void} onpick
+ */
+function segmented(name, items, onpick) {
+  return h("div", { class: "segmented", role: "group", "aria-label": name }, ...items.map(([id, text, title]) =>
+    h("button", { type: "button", title, "data-id": id, onclick: () => onpick(id) }, text)));
+}
+
+/** @param {HTMLElement} group @param {string} id */
+function press(group, id) {
+  for (const button of group.children) {
+    button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.id === id));
+  }
+}
+
+export class Toolbar extends FgElement {
+  build() {
+    this.views = segmented("View", VIEWS, (id) => this.store.setView(id));
+    this.weights = segmented("Weight", WEIGHTS, (id) => this.store.setWeight(id));
+    this.aside = h("div", { class: "aside" }, ...ASIDE.map(([id, , title]) =>
+      h("button", { type: "button", class: "chip", title, "data-id": id, onclick: () => this.store.toggleShown(id) })));
+    this.input = h("input", {
+      type: "search", placeholder: "Search: regular expression ( / )", spellcheck: false, autocomplete: "off",
+      "aria-label": "Search functions by regular expression",
+      oninput: () => this.store.setQuery(this.input?.value ?? ""),
+    });
+    this.matched = h("output", { class: "matched" });
+    this.append(this.views, this.weights, this.aside, h("div", { class: "search" }, this.input, this.matched));
+  }
+
+  connect() {
+    const { store } = this;
+    this.effect(() => this.views && press(this.views, store.view.value));
+    this.effect(() => this.weights && press(this.weights, store.weight.value));
+    this.effect(() => {
+      if (this.input && this.input.value !== store.query.value) this.input.value = store.query.value;
+      this.input?.setAttribute("aria-invalid", String(store.queryProblem.value !== ""));
+    });
+    this.paintOn(() => [store.scene.value, store.queryProblem.value], () => this.paint());
+  }
+
+  /** Puts the cursor into the search field. */
+  find() {
+    this.input?.focus();
+    this.input?.select();
+  }
+
+  paint() {
+    const tree = this.store.weighed();
+    this.paintAside(tree);
+    if (!this.matched) return;
+    const problem = this.store.queryProblem.peek();
+    const searching = this.store.search !== null && tree !== null;
+    const text = problem !== "" ? problem : searching ? `${share(tree.matched, tree.total[0])} matched` : "";
+    setText(this.matched, text);
+    this.matched.title = text;
+    show(this.matched, text !== "");
+    this.matched.dataset.bad = String(problem !== "");
+  }
+
+  /** @param {import("../model/calltree.js").CallTree | null} tree */
+  paintAside(tree) {
+    const shown = this.store.shown.peek();
+    for (const button of /** @type {Iterable<HTMLElement>} */ (this.aside?.children ?? [])) {
+      const id = /** @type {"idle" | "system"} */ (button.dataset.id);
+      const hidden = tree?.hidden.counts[id] ?? 0;
+      setText(button, shown[id] ? `${id} shown` : `${count(hidden)} ${id} folded`);
+      button.setAttribute("aria-pressed", String(shown[id]));
+      show(button, shown[id] || hidden > 0);
+    }
+  }
+}
+
+customElements.define("fg-toolbar", Toolbar);

@@ -1,0 +1,22 @@
+/** Joins the stream, the store and the page: the only file that knows everyone. */
+
+import { Stream } from "./core/socket.js";
+import { Store } from "./core/store.js";
+import "./elements/fg-app.js";
+
+const store = new Store();
+const app = /** @type {import("./elements/fg-app.js").App} */ (document.querySelector("fg-app"));
+app.start(store);
+
+const stream = new Stream(store, "stream");
+app.addEventListener("fg-reconnect", () => stream.open());
+stream.open();
+
+/** For tests and measurements: what was painted, and when. Not an interface to build on. */
+Object.assign(window, {
+  flarego: {
+    store,
+    painted: () => ({ ...app.flame?.painted }),
+    frames: () => app.flame?.frames() ?? [],
+  },
+});

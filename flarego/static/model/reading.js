@@ -1,0 +1,51 @@
+/**
+ * What a row key means in words: its state, lane and category, and whether it is set aside.
+ * Worked out once a key; trees, tables and the timeline all read it here.
+ */
+
+import { categoryOf, laneOf } from "./category.js";
+import { THREAD } from "./dictionary.js";
+import { isIdle } from "./idle.js";
+
+/** @typedef {import("./dictionary.js").Dictionary} Dictionary */
+/** @typedef {{states: readonly string[], reasons: readonly string[]}} Names of the process message */
+/** @typedef {"" | "system" | "idle"} Aside why the user need not see it by default */
+/** @typedef {{state: string, reason: string, lane: string, category: number, aside: Aside}} Meaning */
+
+export class Reading {
+  /** @type {Meaning[]} */
+  #known = [];
+
+  /** @param {Dictionary} dictionary @param {Names} names */
+  constructor(dictionary, names) {
+    this.dictionary = dictionary;
+    this.names = names;
+  }
+
+  /** @param {number} key @returns {Meaning} */
+  of(key) {
+    return (this.#known[key] ??= this.#read(key));
+  }
+
+  /** @param {number} key @returns {Meaning} */
+  #read(key) {
+    const { dictionary, names } = this;
+    const state = names.states[dictionary.keyState[key]] ?? "other";
+    const reason = names.reasons[dictionary.keyReason[key]] ?? "";
+    return {
+      state,
+      reason,
+      lane: laneOf(state, reason),
+      category: categoryOf(state, reason),
+      aside: this.#aside(key, state, reason),
+    };
+  }
+
+  /** @param {number} key @param {string} state @param {string} reason @returns {Aside} */
+  #aside(key, state, reason) {
+    const { dictionary } = this;
+    const group = dictionary.groups[dictionary.keyGroup[key]];
+    if (group?.system || (dictionary.keyFlags[key] & THREAD) !== 0) return "system";
+    return state === "waiting" && isIdle(dictionary, dictionary.keyStack[key], reason) ? "idle" : "";
+  }
+}
