@@ -27,6 +27,7 @@ def build(go: Path | None = None, *, flags: Sequence[str] = ()) -> Path:
     go = go or find_go()
     version = _run([str(go), "version"], cwd=SOURCE).strip()
     sources = sorted([*SOURCE.glob("*.go"), SOURCE / "go.mod"])
+    flags = ["-trimpath", *flags]
     key = hashlib.sha256("\0".join([version, *flags]).encode())
     for source in sources:
         key.update(source.name.encode() + b"\0" + source.read_bytes())
@@ -58,7 +59,7 @@ def _compile(go: Path, sources: Sequence[Path], flags: Sequence[str], binary: Pa
     with tempfile.TemporaryDirectory(dir=binary.parent) as scratch:
         for source in sources:
             shutil.copy(source, scratch)
-        _run([str(go), "build", "-trimpath", *flags, "-o", "orders", "."], cwd=Path(scratch))
+        _run([str(go), "build", *flags, "-o", "orders", "."], cwd=Path(scratch))
         (Path(scratch) / "orders").replace(binary)
 
 

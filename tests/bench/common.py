@@ -178,9 +178,7 @@ def decode(data: bytes) -> dict[str, Any]:
     return message
 
 
-def table(
-    title: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]
-) -> None:
+def table(title: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]) -> None:
     """Print rows in columns."""
     cells = [[str(cell) for cell in row] for row in [title, *rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -31,9 +31,7 @@ def main() -> None:
                 raise SystemExit(f"the target died in cycle {cycle + 1}")
         time.sleep(1)
         after, done = _resources(target.pid), target.ops() - ops
-    print(
-        f"{options.cycles} cycles, {killed} by SIGKILL; {done:,} operations of the target meanwhile"
-    )
+    print(f"{options.cycles} cycles, {killed} by SIGKILL; {done:,} operations of the target meanwhile")
     print(f"before {before}, after {after}", *failed[:5], sep="\n")
     verdict("detaches that ended with an error", len(failed), 0, "times")
     verdict("times a thread of the target was left stopped or traced", stopped, 0, "times")
@@ -68,8 +66,7 @@ def _stopped(pid: int) -> int:
 def _resources(pid: int) -> dict[str, int]:
     process = Path(f"/proc/{pid}")
     return {
-        name: len(list((process / folder).iterdir()))
-        for name, folder in (("descriptors", "fd"), ("threads", "task"))
+        name: len(list((process / folder).iterdir())) for name, folder in (("descriptors", "fd"), ("threads", "task"))
     }
 
 

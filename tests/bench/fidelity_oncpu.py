@@ -27,10 +27,7 @@ def main() -> None:
         print(name)
         table(
             ("process", "flarego", "function"),
-            [
-                (f"{own[f]:.2f}%", f"{seen.get(f, 0):.2f}%", f)
-                for f in sorted(own, key=own.get, reverse=True)[:20]
-            ],
+            [(f"{own[f]:.2f}%", f"{seen.get(f, 0):.2f}%", f) for f in sorted(own, key=own.get, reverse=True)[:20]],
         )
         verdict("largest difference", largest_difference(own, seen), BAR, "percentage points")
 

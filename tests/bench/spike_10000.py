@@ -28,9 +28,7 @@ def main() -> None:
         wall, cpu = time.monotonic() - began, cpu_seconds(attached.pid) - cpu
         chunks = [(at, chunk) for at, chunk in stream.chunks() if at >= began]
     arrivals = [at for at, _ in chunks]
-    in_data = [
-        (later["start"] - earlier["end"]) / 1e9 for (_, earlier), (_, later) in pairwise(chunks)
-    ]
+    in_data = [(later["start"] - earlier["end"]) / 1e9 for (_, earlier), (_, later) in pairwise(chunks)]
     spans = [(chunk["end"] - chunk["start"]) / 1e9 for _, chunk in chunks]
     between = [later - earlier for earlier, later in pairwise(arrivals)]
     most = max(chunk["sampler"]["goroutines"] for _, chunk in chunks)

@@ -33,9 +33,7 @@ class Fold:
         self._define(message)
         rows = message.get("rows", {})
         node = column(rows, "node", _U32)
-        for at, n, cpu in zip(
-            node, column(rows, "count", _U32), column(rows, "cpu", _F64), strict=True
-        ):
+        for at, n, cpu in zip(node, column(rows, "count", _U32), column(rows, "cpu", _F64), strict=True):
             for name in set(self._stack(at)):
                 count[name] += n
             if cpu:

@@ -19,9 +19,7 @@ from targets import Target
 
 from bench.common import FLAREGO, Attached, arguments, table, verdict
 
-FORBIDDEN = (
-    "ptrace,kill,tkill,tgkill,rt_sigqueueinfo,rt_tgsigqueueinfo,process_vm_writev,pidfd_send_signal"
-)
+FORBIDDEN = "ptrace,kill,tkill,tgkill,rt_sigqueueinfo,rt_tgsigqueueinfo,process_vm_writev,pidfd_send_signal"
 
 
 def main() -> None:
@@ -53,9 +51,7 @@ def _watch(target: Target, seconds: float) -> tuple[float, int]:
     target.ask("gaps")
     seen, deadline = 0, time.monotonic() + seconds
     while time.monotonic() < deadline:
-        seen += sum(
-            _state(stat) in "tT" for stat in Path(f"/proc/{target.pid}/task").glob("*/stat")
-        )
+        seen += sum(_state(stat) in "tT" for stat in Path(f"/proc/{target.pid}/task").glob("*/stat"))
         time.sleep(0.01)
     return json.loads(target.ask("gaps"))["stopped_ns"] / 1e7 / seconds, seen
 

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 TOP = 20
 # CPU timers tick at 250 Hz here; at Go's usual 100, chance moves a share of 20% by 1.3 points.
 PROFILE_HZ = 250
-_ROW = re.compile(
-    r"\s*\S+\s+(?P<flat>[\d.]+)%\s+[\d.]+%\s+\S+\s+[\d.]+%\s+(?P<function>.+?)(?: \(inline\))?$"
-)
+_ROW = re.compile(r"\s*\S+\s+(?P<flat>[\d.]+)%\s+[\d.]+%\s+\S+\s+[\d.]+%\s+(?P<function>.+?)(?: \(inline\))?$")
 
 Shares = dict[str, float]
 """Percent of CPU time by innermost function."""

@@ -9,12 +9,11 @@ Frame = tuple[str, str, int]
 """(function, file, line)"""
 
 # goroutine 7 gp=0xc0001 m=nil [chan receive (nil chan), 2 minutes, locked to thread] {labels}:
-_HEADER = re.compile(
-    r"goroutine (?P<goid>\d+)(?: gp=\S+ m=\S+(?: mp=\S+)?)? \[(?P<status>[^]]*)](?: \{.*})?:$"
-)
+_HEADER = re.compile(r"goroutine (?P<goid>\d+)(?: gp=\S+ m=\S+(?: mp=\S+)?)? \[(?P<status>[^]]*)](?: \{.*})?:$")
 _MINUTES = re.compile(r"\d+ minutes$")
 _PLACE = re.compile(r"\t(?P<file>.+):(?P<line>\d+)(?: \+0x[0-9a-f]+)?(?: fp=.*)?$")
 _ELIDED = re.compile(r"\.\.\.(?P<what>.+) frames elided\.\.\.$")
+_RUNNING = "\tgoroutine running on other thread; stack unavailable"
 _CREATED = re.compile(r"created by (?P<function>.+?)(?: in goroutine (?P<parent>\d+))?$")
 
 
@@ -45,6 +44,8 @@ def _goroutine(block: str) -> Goroutine:
     parent: int | None = None
     rest = iter(lines)
     for line in rest:
+        if line == _RUNNING:
+            continue
         if elided := _ELIDED.match(line):
             frames.append(("...", elided["what"], 0))
         elif created := _CREATED.match(line):

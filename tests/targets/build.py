@@ -94,9 +94,7 @@ def go(version: str = LATEST) -> Path:
     return command
 
 
-def build(
-    program: str, version: str = LATEST, form: str = "default", *, source: Path = PROGRAMS
-) -> Path:
+def build(program: str, version: str = LATEST, form: str = "default", *, source: Path = PROGRAMS) -> Path:
     """Return the binary of a program, compiled by Go `version` in the named form, once.
 
     source: the Go module that holds the program's folder.
@@ -149,9 +147,7 @@ def _site_go(version: str) -> Path | None:
     return None
 
 
-def _run(
-    command: Sequence[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None
-) -> None:
+def _run(command: Sequence[str], *, cwd: Path | None = None, environment: dict[str, str] | None = None) -> None:
     done = subprocess.run(
         command,
         cwd=cwd,

@@ -90,10 +90,7 @@ func (r *Record{i}) Handle(text string, n int) (string, error) {{
 	}}
 	return fmt.Sprint(r.Name, len(r.Values), {i}), nil
 }}"""
-    cases = "\n".join(
-        f"\tcase {i}:\n\t\treturn (&Record{i}{{}}).Handle(text, n)"
-        for i in range(FUNCTIONS_PER_PACKAGE)
-    )
+    cases = "\n".join(f"\tcase {i}:\n\t\treturn (&Record{i}{{}}).Handle(text, n)" for i in range(FUNCTIONS_PER_PACKAGE))
     yield f"\nfunc Call(i int, text string, n int) (string, error) {{\n\tswitch i {{\n{cases}\n\t}}"
     yield '\treturn "", nil\n}'
 

@@ -14,9 +14,7 @@ from targets.build import LATEST, build
 class Target:
     """A running target. It ends with the `with` block, or with this process."""
 
-    def __init__(
-        self, program: str | Path, *arguments: object, version: str = LATEST, form: str = "default"
-    ) -> None:
+    def __init__(self, program: str | Path, *arguments: object, version: str = LATEST, form: str = "default") -> None:
         """Start a program by name, built where need be, or a binary; wait till it is ready."""
         binary = program if isinstance(program, Path) else build(program, version, form)
         self.process = subprocess.Popen(
