@@ -66,7 +66,7 @@ class GoSampler:
             module=process.module,
             build_id=process.build_id,
             task="goroutine",
-            reasons=process.reasons,
+            reasons=tuple(process.reasons),
             engine=engine,
             engine_why="",
             epoch=time.time_ns(),

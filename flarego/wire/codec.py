@@ -122,8 +122,8 @@ def _process(value: dict[str, Any]) -> ProcessInfo:
         pid=_get(value, "pid", int),
         epoch=_get(value, "epoch", int),
         budget=float(_get(value, "budget", (int, float))),  # type: ignore[arg-type]
-        states=_texts(value, "states"),
-        reasons=_texts(value, "reasons"),
+        states=tuple(_texts(value, "states")),
+        reasons=tuple(_texts(value, "reasons")),
         engine=_get(engine, "name", str),
         engine_why=_get(engine, "why", str),
     )
