@@ -28,6 +28,7 @@ _EXACT = 1 << 63
 _ELIDED = 1
 """Stands for the frames the unwinder left out in the middle of a very deep stack (flarego.h, FG_PC_ELIDED)."""
 _INNER_FRAMES = _OUTER_FRAMES = 50
+_MAX_WALK_120 = 100
 _MINUTE_NS = 60_000_000_000
 _PANICS = frozenset({"runtime.gopanic", "runtime.sigpanic", "runtime.panicwrap"})
 _USER_STARTS = frozenset({"runtime.main", "runtime.corostart", "runtime.handleAsyncEvent"})
@@ -76,10 +77,15 @@ def is_system(goroutine: Goroutine, symbols: Symbols) -> bool:
     return start.startswith("runtime.") and start not in _USER_STARTS
 
 
-def call_stack(goroutine: Goroutine, symbols: Symbols) -> list[Frame]:
-    """Return every frame of a goroutine, innermost first, inlining expanded."""
+def left_out(goroutine: Goroutine) -> int:
+    """Return how many frames of a very deep stack the unwinder left out."""
+    return goroutine["walked"] - len(goroutine["pcs"]) + 1 if _ELIDED in goroutine["pcs"] else 0
+
+
+def call_stack(goroutine: Goroutine, symbols: Symbols, limit: int | None = None) -> list[Frame]:
+    """Return every frame of a goroutine, or of its innermost `limit` pcs; innermost first, inlining expanded."""
     frames: list[Frame] = []
-    for pc in goroutine["pcs"]:
+    for pc in goroutine["pcs"][:limit]:
         if pc != _ELIDED:
             frames.extend(reversed(symbols.frames(pc & ~_EXACT, bool(pc & _EXACT))))
     return frames
@@ -91,9 +97,12 @@ def format_goroutine(
     """Yield the lines of one goroutine."""
     yield header(goroutine, labels, style)
     if goroutine["pcs"]:
-        stack = call_stack(goroutine, symbols)
+        stack = call_stack(goroutine, symbols, _MAX_WALK_120 if style.minor <= 20 else None)
         shown = stack if style.show_runtime else list(visible(stack)) or stack
-        yield from _frame_lines(shown, style.minor)
+        if style.minor <= 20:
+            yield from _frame_lines_120(shown)
+        else:
+            yield from _frame_lines(shown, style.minor, left_out(goroutine))
     else:
         yield "\tgoroutine running on other thread; stack unavailable"
     yield from _created_by(goroutine, symbols, style)
@@ -143,19 +152,33 @@ def visible(stack: Iterable[Frame]) -> Iterator[Frame]:
         callee = frame.function
 
 
-def _frame_lines(frames: list[Frame], minor: int) -> Iterator[str]:
-    for index, frame in enumerate(frames):
-        if len(frames) > _INNER_FRAMES + _OUTER_FRAMES:
-            if minor <= 20 and index == _INNER_FRAMES + _OUTER_FRAMES:
-                yield "...additional frames elided..."
-                return
-            if minor > 20 and index == _INNER_FRAMES:
-                yield f"...{len(frames) - _INNER_FRAMES - _OUTER_FRAMES} frames elided..."
-            if minor > 20 and _INNER_FRAMES <= index < len(frames) - _OUTER_FRAMES:
-                continue
-        yield f"{print_name(frame.function, minor)}(...)"
-        offset = f" +{frame.offset:#x}" if frame.offset > 0 and not frame.inlined else ""
-        yield f"\t{frame.file}:{frame.line}{offset}"
+def _frame_lines(frames: list[Frame], minor: int, left_out: int) -> Iterator[str]:
+    """Since 1.21: the innermost and the outermost 50, and how many there are between."""
+    elided = len(frames) + left_out - _INNER_FRAMES - _OUTER_FRAMES
+    if elided <= 0:
+        inner, outer = frames, []
+    else:
+        inner, outer = frames[:_INNER_FRAMES], frames[-_OUTER_FRAMES:]
+    for frame in inner:
+        yield from _lines_of(frame, minor)
+    if elided > 0:
+        yield f"...{elided} frames elided..."
+    for frame in outer:
+        yield from _lines_of(frame, minor)
+
+
+def _frame_lines_120(frames: list[Frame]) -> Iterator[str]:
+    """Until 1.20: what is visible of the innermost 100, and a remark if that is all of them (gentraceback)."""
+    for frame in frames:
+        yield from _lines_of(frame, 20)
+    if len(frames) == _MAX_WALK_120:
+        yield "...additional frames elided..."
+
+
+def _lines_of(frame: Frame, minor: int) -> Iterator[str]:
+    yield f"{print_name(frame.function, minor)}(...)"
+    offset = f" +{frame.offset:#x}" if frame.offset > 0 and not frame.inlined else ""
+    yield f"\t{frame.file}:{frame.line}{offset}"
 
 
 def _created_by(goroutine: Goroutine, symbols: Symbols, style: Style) -> Iterator[str]:

@@ -81,6 +81,8 @@ class Goroutine(TypedDict):
     wait_address: int
     complete: bool
     """The stack was read whole: the walk ended where goroutines begin."""
+    walked: int
+    """Frames in the stack, those left out of pcs included."""
     pcs: tuple[int, ...]
     """Innermost first. Return addresses (the call is at pc - 1), except those with bit 63 set: exact.
     1 stands for frames left out of a stack of more than 512."""

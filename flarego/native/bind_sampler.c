@@ -160,13 +160,14 @@ static int append_snapshot(void *context, const struct fg_snapshot *snap) {
     const struct fg_sight *g = &snap->sight;
     PyObject *pcs = pcs_to_tuple(&snap->stack);
     PyObject *o = !pcs ? NULL
-                       : Py_BuildValue("{sK,sK,si,si,sK,sK,sK,sK,sK,sO,sK,sK,si,sK,sO,sN}", "goid", g->goid, "address",
+                       : Py_BuildValue("{sK,sK,si,si,sK,sK,sK,sK,sK,sO,sK,sK,si,sK,sO,sn,sN}", "goid", g->goid, "address",
                                        snap->address, "status", g->status, "reason", g->reason, "wait_since",
                                        g->wait_since, "gopc", g->gopc, "startpc", g->startpc, "parent", g->parent,
                                        "labels", g->labels, "locked", g->lockedm ? Py_True : Py_False, "thread",
                                        snap->thread, "sleep_until", g->sleep_when, "wait_kind", snap->wait_kind,
                                        "wait_address", snap->wait_address, "complete",
-                                       snap->stack.complete ? Py_True : Py_False, "pcs", pcs);
+                                       snap->stack.complete ? Py_True : Py_False, "walked",
+                                       (Py_ssize_t)snap->stack.walked, "pcs", pcs);
     int err = o ? PyList_Append(context, o) : -1;
     Py_XDECREF(o);
     return err ? -EINTR : 0; // any negative value; the Python error is set

@@ -169,6 +169,7 @@ struct fg_stack_memory {
 struct fg_stack {
     size_t n;
     uint64_t pcs[FG_MAX_FRAMES]; // innermost first
+    size_t walked;               // frames passed in all: more than n when some were left out
     bool complete;               // the walk ended in a function that tops stacks: nothing was torn
     bool goexit;                 // that function is runtime.goexit: this is a goroutine's own stack
     uint8_t wait_kind;

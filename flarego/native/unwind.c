@@ -92,4 +92,5 @@ void fg_unwind(struct fg_tables *t, struct fg_stack_memory *s, uint64_t pc, uint
         pc = ret;
     }
     straighten(out, walked);
+    out->walked = walked;
 }
