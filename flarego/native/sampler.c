@@ -18,6 +18,8 @@ static const uint64_t PASS_COST_NS = 20000;          // ns of pause per goroutin
 static const double PTRACE_MAX_HZ = 20;              // a stop is 0.04 to 2 ms (facts, section 4)
 static const double INTERRUPT_GUESS_NS = 15000;      // until calibrated
 static const double SMOOTH = 0.3;
+static const uint64_t GATE_NS = 20000000;            // how often an idle target's CPU clock is asked whether it still is
+static const double STATES_SHARE = 0.1;              // of the first scan, which reads every stack, for states alone
 
 struct fg_sampler {
     struct fg_scanner scanner;
@@ -111,20 +113,28 @@ static void sample_threads(struct fg_sampler *s, uint64_t now) {
     s->sampling_ns += fg_thread_cpu_ns() - before;
 }
 
+static void learn_scan_cost(struct fg_rates *r, double cost_ns, bool first) {
+    if (first)
+        r->scan_cost_ns = cost_ns * STATES_SHARE;
+    else
+        r->scan_cost_ns += SMOOTH * (cost_ns - r->scan_cost_ns);
+}
+
 static void scan(struct fg_sampler *s, uint64_t now) {
-    uint64_t cpu = fg_cpu_of_process_ns(s->scanner.memory->pid);
-    s->next_scan_ns += period_of(s->rates.scan_hz);
-    if (s->next_scan_ns < now)
-        s->next_scan_ns = now + period_of(s->rates.scan_hz) / 2; // late: do not try to catch up
+    uint64_t cpu = fg_cpu_of_process_ns(s->scanner.memory->pid), interval = period_of(s->rates.scan_hz);
     if (cpu != 0 && cpu == s->gate_cpu_ns) {
         s->scanner.accounted_ns = now; // nothing ran, so nothing changed (facts, section 6)
+        s->next_scan_ns = now + (interval < GATE_NS ? interval : GATE_NS);
         return;
     }
+    bool first = s->scanner.counters.scans == 0;
     uint64_t before = fg_thread_cpu_ns();
     int err = fg_scan(&s->scanner, now);
-    double cost = (double)(fg_thread_cpu_ns() - before);
-    s->rates.scan_cost_ns += (s->rates.scan_cost_ns ? SMOOTH : 1) * (cost - s->rates.scan_cost_ns);
+    learn_scan_cost(&s->rates, (double)(fg_thread_cpu_ns() - before), first);
     s->gate_cpu_ns = cpu;
+    s->next_scan_ns += interval;
+    if (s->next_scan_ns <= now)
+        s->next_scan_ns = now + interval; // late: do not try to catch up
     if (err == -ESRCH || err == -EPERM)
         s->error = err;
 }
