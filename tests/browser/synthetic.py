@@ -275,7 +275,7 @@ class Source:
         waits = [row for row in rows if STATES[int(row[2])] == "waiting" and row[7] > 1]
         kinds = {"sync.Mutex.Lock": "semaphore", "chan receive": "channel", "chan send": "channel", "select": "channel"}
         return {
-            "waits": [{"kind": kinds.get(REASONS[int(row[3])], "poll"), "address": 0xC000000000 + 0x1a40 * int(row[0]),
+            "waits": [{"kind": kinds.get(REASONS[int(row[3])], "poll"), "address": hex(0xC000000000 + 0x1A40 * int(row[0])),
                        "count": int(row[7]), "longest": int(row[8]), "reason": int(row[3]), "node": int(row[0])}
                       for row in waits][:200],
             "processors": [{"id": i, "status": [1, 1, 2, 0][i], "runq": [3, 0, 1, 0][i],

@@ -22,7 +22,7 @@ export const VERSION = 1;
  * @typedef {{n: number, node: Uint32Array, group: Uint32Array, state: Uint8Array, reason: Uint8Array,
  *   flags: Uint8Array, wall: Float64Array, cpu: Float64Array, count: Uint32Array, wait: Float64Array}} RowColumns
  * @typedef {{kind: string, at: number, cycle: number, pause: number, text: string}} ChunkEvent
- * @typedef {{kind: string, address: number, count: number, longest: number, reason: number, node: number}} Wait
+ * @typedef {{kind: string, address: string, count: number, longest: number, reason: number, node: number}} Wait
  * @typedef {{id: number, status: number, runq: number, schedtick: number, syscalltick: number}} Processor
  * @typedef {Record<string, number> & {engine?: string}} SamplerFigures
  * @typedef {{type: "chunk", process: string, generation: number, sequence: number, start: number, end: number,
@@ -197,7 +197,7 @@ function wait(value) {
   const map = object(value);
   return {
     kind: text(map.kind),
-    address: number(map.address),
+    address: typeof map.address === "number" ? `0x${map.address.toString(16)}` : text(map.address),
     count: number(map.count),
     longest: number(map.longest),
     reason: number(map.reason),

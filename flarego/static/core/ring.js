@@ -11,7 +11,10 @@
  * Rows of one span of time. All weights are whole nanoseconds in 32-bit floats: what was added to a
  * 64-bit sum can be subtracted again without a trace.
  * @typedef {{sequence: number, start: number, end: number, level: number, key: Uint32Array, wall: Float32Array,
- *   cpu: Float32Array, count: Uint32Array, wait: Float32Array}} Entry
+ *   cpu: Float32Array, count: Uint32Array, wait: Float32Array,
+ *   waits: readonly WaitObject[] | null, processors: readonly Processor[] | null}} Entry
+ * @typedef {import("./chunk.js").Processor} Processor
+ * @typedef {{kind: string, address: string, count: number, longest: number, reason: string, stack: number}} WaitObject
  */
 
 const S = 1e9;
@@ -24,10 +27,12 @@ export const RETENTION = 900 * S;
 export const MAX_BYTES = 128 << 20;
 const BYTES_PER_ROW = 20;
 const BYTES_PER_ENTRY = 600;
+const BYTES_PER_OBJECT = 120;
 
 /** @param {Entry} entry */
-function bytesOf(entry) {
-  return BYTES_PER_ENTRY + entry.key.length * BYTES_PER_ROW;
+function bytesOf({ key, waits, processors }) {
+  const objects = (waits?.length ?? 0) + (processors?.length ?? 0);
+  return BYTES_PER_ENTRY + key.length * BYTES_PER_ROW + objects * BYTES_PER_OBJECT;
 }
 
 /**
@@ -48,6 +53,8 @@ export function merge(entries, level) {
   const merged = {
     sequence: last.sequence, start: first.start, end: last.end, level, key: Uint32Array.from(places.keys()),
     wall: new Float32Array(n), cpu: new Float32Array(n), count: new Uint32Array(n), wait: new Float32Array(n),
+    waits: entries.findLast((entry) => entry.waits !== null)?.waits ?? null,
+    processors: entries.findLast((entry) => entry.processors !== null)?.processors ?? null,
   };
   const wall = new Float64Array(n);
   const cpu = new Float64Array(n);

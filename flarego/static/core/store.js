@@ -27,7 +27,7 @@ import { Signal } from "./signal.js";
 /** @typedef {{at: number, kind: string, pause: number, cycle: number, text: string}} Mark on the timeline */
 /** @typedef {{from: number, to: number}} Span ns since epoch, half-open */
 /** @typedef {{phase: "connecting" | "open" | "waiting" | "denied", attempt: number, retryAt: number, problem: string}} Connection */
-/** @typedef {{kind: string, address: number, count: number, longest: number, reason: string, stack: number}} WaitObject */
+/** @typedef {import("./ring.js").WaitObject} WaitObject */
 
 const S = 1e9;
 /** Lengths of a live window, seconds; Infinity is everything kept. */
@@ -37,11 +37,14 @@ const MAX_MARKS = 4000;
 /** Shown beside the user's own goroutines by default: where CPU time goes, the runtime's share counts. */
 const DEFAULT_SHAPE = /** @type {const} */ ({
   state: { view: "state", system: false, idle: false, runtime: false },
-  cpu: { view: "cpu", system: true, idle: true, runtime: true },
+  cpu: { view: "cpu", system: true, idle: false, runtime: true },
   blocked: { view: "blocked", system: false, idle: false, runtime: false },
 });
 /** @type {Readonly<Record<View, Weight>>} */
 const DEFAULT_WEIGHT = Object.freeze({ state: "wall", cpu: "cpu", blocked: "wall" });
+
+/** Series that add up to all goroutines. */
+const COUNTED = ["running", "runnable", "syscall", "waiting", "preempted", "other", "system"];
 
 /** What came in from one process. */
 export class Data {
@@ -52,14 +55,10 @@ export class Data {
   marks = [];
   /** @type {Span[]} spans of time of which nothing is known */
   gaps = [];
-  /** @type {WaitObject[]} */
-  waits = [];
-  /** @type {import("./chunk.js").Processor[]} */
-  processors = [];
   /** @type {Record<string, number>} */
   sampler = {};
-  /** @type {Record<string, number>} */
-  latest = {};
+  /** All there are, the runtime's own included, by its own count. */
+  goroutines = 0;
   /** Newest sequence in the ring. */
   sequence = -1;
   /** When it arrived, and went to the ring, on the page's clock, ms. */
@@ -88,23 +87,32 @@ export class Data {
 
   /** Takes in a chunk; false when it was there already. Raises ChunkError. @param {Chunk} chunk @param {number} now ms */
   add(chunk, now) {
-    const fresh = this.generation === null || this.generation.number !== chunk.generation || chunk.strings[0] === "";
-    if (fresh) this.generation = new Generation(chunk.generation, this.dictionary);
-    const generation = /** @type {Generation} */ (this.generation);
-    generation.define(chunk);
-    const keys = generation.keys(chunk.rows);
+    const keys = this.#define(chunk);
     if (chunk.sequence <= this.sequence || !(chunk.end > chunk.start)) return false;
     this.#noticeGap(chunk);
     const { rows } = chunk;
     this.ring.push({
       sequence: chunk.sequence, start: chunk.start, end: chunk.end, level: 0, key: keys,
       wall: whole(rows.wall), cpu: whole(rows.cpu), count: rows.count, wait: Float32Array.from(rows.wait),
+      waits: chunk.waits?.map((wait) => this.#waitObject(wait)) ?? null, processors: chunk.processors,
     });
     this.#addSeries(chunk, keys);
     this.sequence = chunk.sequence;
     this.receivedAt = now;
     this.chunks++;
     return true;
+  }
+
+  /** Takes in the chunk's definitions; gives back its rows' keys. @param {Chunk} chunk */
+  #define(chunk) {
+    const begins = chunk.strings[0] === "";
+    const generation = begins ? new Generation(chunk.generation, this.dictionary) : this.generation;
+    this.generation = null; // Whatever fails below, nothing may be numbered on after it.
+    if (generation?.number !== chunk.generation) throw new ChunkError(`generation ${chunk.generation} without its beginning`);
+    generation.define(chunk);
+    const keys = generation.keys(chunk.rows);
+    this.generation = generation;
+    return keys;
   }
 
   /** @param {Chunk} chunk */
@@ -127,12 +135,10 @@ export class Data {
     }
     this.series.push(chunk.start, chunk.end, counts, idle, chunk.series);
     this.series.trim(chunk.end - RETENTION);
-    Object.assign(this.latest, chunk.series);
     Object.assign(this.sampler, chunk.sampler);
+    this.goroutines = COUNTED.reduce((sum, name) => sum + (chunk.series[`goroutines.${name}`] ?? 0), 0);
     for (const event of chunk.events) this.marks.push(event);
     if (this.marks.length > MAX_MARKS) this.marks = this.marks.slice(-MAX_MARKS / 2);
-    if (chunk.processors !== null) this.processors = chunk.processors;
-    if (chunk.waits !== null) this.waits = chunk.waits.map((wait) => this.#waitObject(wait));
   }
 
   /** @param {import("./chunk.js").Wait} wait @returns {WaitObject} */
@@ -381,6 +387,13 @@ export class Store {
     const zoom = this.zoom.peek();
     if (zoom.some(({ name }, i) => address[i]?.name !== name)) this.setZoom([]);
     this.select(address);
+  }
+
+  /** Selects a stack that has goroutines at the window's end. @param {number} stack */
+  revealStack(stack) {
+    const keys = this.fold.last?.key ?? [];
+    const key = keys.find((candidate) => this.data.peek()?.dictionary.keyStack[candidate] === stack);
+    if (key !== undefined) this.reveal(key);
   }
 
   get search() {

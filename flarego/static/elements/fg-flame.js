@@ -3,7 +3,7 @@
 import { h, setText, show } from "../core/dom.js";
 import { LANE } from "../model/calltree.js";
 import { CATEGORIES } from "../model/category.js";
-import { duration, labels, share } from "../model/format.js";
+import { count, duration, labels, mean, share } from "../model/format.js";
 import { Boxes, layout } from "../model/layout.js";
 import { Surface } from "../paint/canvas.js";
 import { PALETTE, palette, readInk } from "../paint/colour.js";
@@ -12,6 +12,10 @@ import { FgElement } from "./base.js";
 import { FlameCard } from "./flame-card.js";
 
 /** @typedef {import("../paint/flame.js").FlameScene} FlameScene */
+
+/** Crumbs kept at either end of a long path. */
+const CRUMBS_BEFORE = 2;
+const CRUMBS_AFTER = 3;
 
 export class Flame extends FgElement {
   boxes = new Boxes();
@@ -177,7 +181,7 @@ export class Flame extends FgElement {
     const key = `${path.join()}|${tree.shape.view}`;
     if (this.crumbs && this.crumbs.dataset.key !== key) {
       this.crumbs.dataset.key = key;
-      this.crumbs.replaceChildren(...path.map((node) => this.crumb(tree, node)), h("span", { class: "crumb-total" }));
+      this.crumbs.replaceChildren(...abridge(path).map((node) => this.crumb(tree, node)), h("span", { class: "crumb-total" }));
     }
     const total = this.crumbs?.lastElementChild;
     if (total) setText(total, describe(tree, zoom, this.store.weight.peek(), span.end - span.start));
@@ -185,6 +189,7 @@ export class Flame extends FgElement {
 
   /** @param {import("../model/calltree.js").CallTree} tree @param {number} node */
   crumb(tree, node) {
+    if (node < 0) return h("span", { class: "crumb-gap" }, "…");
     const name = tree.nameOf(node);
     const text = tree.flags[node] & LANE ? name : labels(name)[0];
     return h("button", { type: "button", title: name, onclick: () => this.store.setZoom(tree.address(node)) }, text);
@@ -229,10 +234,15 @@ export class Flame extends FgElement {
 /** The zoomed node's weight in words. @param {import("../model/calltree.js").CallTree} tree @param {number} node @param {import("../model/calltree.js").Weight} weight @param {number} span */
 function describe(tree, node, weight, span) {
   const total = tree.total[node];
-  if (weight === "count") return `${total} goroutines`;
-  const unit = weight === "cpu" ? "CPU" : "goroutine time";
   const part = node === 0 ? "" : `${share(total, tree.total[0])}  ·  `;
-  return `${part}${duration(total)} of ${unit} in ${duration(span)}`;
+  if (weight === "count") return `${part}${count(total)} goroutines`;
+  return `${part}${mean(total, span)} ${weight === "cpu" ? "cores" : "goroutines"} on average over ${duration(span)}`;
+}
+
+/** The path with its middle left out where it is long; -1 stands for that. @param {number[]} path */
+function abridge(path) {
+  if (path.length <= CRUMBS_BEFORE + CRUMBS_AFTER + 1) return path;
+  return [...path.slice(0, CRUMBS_BEFORE), -1, ...path.slice(-CRUMBS_AFTER)];
 }
 
 customElements.define("fg-flame", Flame);

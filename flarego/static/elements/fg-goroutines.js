@@ -28,7 +28,10 @@ const COLUMNS = [
   },
   {
     id: "where", title: "Function", value: (row) => row.where,
-    cell: (row) => ({ text: shortName(row.where), minor: shortPlace(row.place), title: `${row.where}\n${row.place}` }),
+    cell: (row) => ({
+      text: shortName(row.where), minor: `${shortPlace(row.place)}${row.inside && ` › ${shortName(row.inside)}`}`,
+      title: `${row.where}\n${row.place}${row.inside && `\nin ${row.inside}`}`,
+    }),
   },
   {
     id: "entry", title: "Started as", value: (row) => row.entry,
@@ -50,19 +53,18 @@ class Goroutines extends FgElement {
   }
 
   connect() {
-    this.paintOn(() => [this.store.scene.value, this.store.shown.value], () => this.paint());
+    this.paintOn(() => this.store.scene.value, () => this.paint());
   }
 
-  /** The groups the search and what is folded away leave. */
+  /** The groups that the flame graph shows and the search leaves. */
   groups() {
     const { store } = this;
     const data = store.data.peek();
-    store.weighed();
-    if (data === null) return [];
+    const tree = store.weighed();
+    if (data === null || tree === null) return [];
     const { search } = store;
-    const { system, idle } = store.shown.peek();
     return data.grouping.at(store.fold.last).filter((group) => {
-      if ((group.system && !system) || (group.idle && !idle)) return false;
+      if (tree.leaf(group.key) < 0) return false;
       if (search === null) return true;
       return [group.where, group.entry, group.createdBy, group.lane, ...group.labels].some((name) => search.matches(name))
         || data.dictionary.framesOf(group.stack).some((frame) => search.matches(data.dictionary.functionName(frame)));

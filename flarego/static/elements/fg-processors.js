@@ -23,12 +23,14 @@ class Processors extends FgElement {
 
   paint() {
     const data = this.store.data.peek();
-    const processors = (data?.processors ?? []).slice(0, MAX_SHOWN);
-    const latest = data?.latest ?? {};
+    this.store.weighed();
+    const { fold } = this.store;
+    const processors = fold.recent("processors").slice(0, MAX_SHOWN);
+    const value = (/** @type {import("../model/series.js").Name} */ name) => count(data?.series.at(name, fold.span.end) ?? 0);
     const facts = [
-      `${count(latest.processors ?? processors.length)} processors, ${count(latest["processors.idle"] ?? 0)} idle`,
-      `${count(latest.threads ?? 0)} threads, ${count(latest["threads.idle"] ?? 0)} idle, ${count(latest["threads.spinning"] ?? 0)} spinning`,
-      `global queue ${count(latest["runq.global"] ?? 0)}`,
+      `${value("processors")} processors, ${value("processors.idle")} idle`,
+      `${value("threads")} threads, ${value("threads.idle")} idle, ${value("threads.spinning")} spinning`,
+      `global queue ${value("runq.global")}`,
     ];
     if (this.summary) setText(this.summary, data === null ? "" : facts.join("  ·  "));
     this.paintCells(processors);

@@ -13,8 +13,8 @@ import { FgElement } from "./base.js";
 /** @typedef {import("../core/store.js").Data} Data */
 
 const S = 1e9;
-/** Seconds of time across at least, however short the window is. */
-const SHORTEST = 120 * S;
+/** Time across while there is little data: the next of these, so that the picture seldom shifts. */
+const ACROSS = [40 * S, 60 * S, 90 * S, 120 * S];
 const GUTTER = 58;
 /** A press that moves less is a click. */
 const MIN_DRAG = 4;
@@ -119,7 +119,8 @@ export class Timeline extends FgElement {
     const oldest = data.ring.entries[0]?.start ?? 0;
     const end = store.paused.peek() ?? data.ring.newest?.end ?? 0;
     const shown = store.wanted();
-    const across = this.#across || Math.max(SHORTEST, Math.min(end - oldest, 1.25 * store.window.peek() * S));
+    const early = ACROSS.find((ns) => ns >= end - oldest) ?? ACROSS[ACROSS.length - 1];
+    const across = this.#across || Math.max(early, Math.min(end - oldest, 1.25 * store.window.peek() * S));
     let from = end - across;
     if (store.span.peek() !== null) from = Math.min(from, shown.from - 0.05 * (end - shown.from));
     return new Scale(from, end, 0, width - GUTTER);
@@ -156,10 +157,14 @@ export class Timeline extends FgElement {
   /** @param {Data} data @param {number} height */
   paintNames(data, height) {
     const { states, heap, queue } = tracks(height);
-    const { latest } = data;
+    const { series } = data;
+    const { to } = this.store.wanted();
+    const point = Math.min(series.n - 1, series.find(to - 1));
+    const user = series.counts.reduce((sum, counts) => sum + counts[point], 0);
     const texts = [
-      "", `${bytes(latest["heap.live"] ?? 0)} of goal ${bytes(latest["heap.goal"] ?? 0)}`,
-      count((latest["runq.global"] ?? 0) + (latest["runq.local"] ?? 0)),
+      `${count(user)} and ${count(series.idle[point])} idle`,
+      `${bytes(series.at("heap.live", to))} of goal ${bytes(series.at("heap.goal", to))}`,
+      count(series.at("runq.global", to) + series.at("runq.local", to)),
     ];
     [states, heap, queue].forEach((track, i) => {
       const name = this.names?.[i];

@@ -1,7 +1,7 @@
 /** What most goroutines wait on, by address: the channels and locks that hold everybody up. */
 
-import { count, duration, hex, labels, shortPlace } from "../model/format.js";
-import { RUNTIME } from "../model/dictionary.js";
+import { count, duration, labels, shortPlace } from "../model/format.js";
+import { whereabouts } from "../model/place.js";
 import { FgElement } from "./base.js";
 import { Table } from "./table.js";
 
@@ -11,7 +11,7 @@ import { Table } from "./table.js";
 const COLUMNS = [
   { id: "count", title: "Goroutines", number: true, cell: (row) => ({ text: count(row.count) }), value: (row) => row.count },
   { id: "kind", title: "Waits on", cell: (row) => ({ text: row.kind }), value: (row) => row.kind },
-  { id: "address", title: "Address", cell: (row) => ({ text: hex(row.address) }), value: (row) => row.address },
+  { id: "address", title: "Address", cell: (row) => ({ text: row.address }), value: (row) => row.address },
   { id: "reason", title: "Reason", cell: (row) => ({ text: row.reason }), value: (row) => row.reason },
   {
     id: "longest", title: "Longest wait", number: true, value: (row) => row.longest,
@@ -27,7 +27,7 @@ const COLUMNS = [
 class Waits extends FgElement {
   build() {
     /** @type {Table<WaitRow>} */
-    this.table = new Table("waits", COLUMNS, { sort: "count" });
+    this.table = new Table("waits", COLUMNS, { sort: "count", onselect: (row) => this.store.revealStack(row.stack) });
     this.append(this.table.element);
   }
 
@@ -41,18 +41,18 @@ class Waits extends FgElement {
     if (data === null) return [];
     const { dictionary } = data;
     const { search } = this.store;
-    return data.waits.map((wait) => {
-      const frames = dictionary.framesOf(wait.stack);
-      const shown = frames.findLast((frame) => (dictionary.frameFlags[frame] & RUNTIME) === 0) ?? frames.at(-1) ?? -1;
-      return {
-        ...wait, id: `${wait.kind}${wait.address}`, where: dictionary.functionName(shown), place: dictionary.place(shown),
-      };
-    }).filter((row) => search === null || [row.where, row.kind, row.reason].some((name) => search.matches(name)));
+    this.store.weighed();
+    const shared = this.store.fold.recent("waits").filter(({ count: waiting }) => waiting > 1);
+    return shared.map((wait) => {
+      const { own } = whereabouts(dictionary, wait.stack, data.process.module);
+      return { ...wait, id: `${wait.kind}${wait.address}`, where: dictionary.functionName(own), place: dictionary.place(own) };
+    }).filter((row) => search === null || [row.kind, row.reason, row.address].some((name) => search.matches(name))
+      || dictionary.framesOf(row.stack).some((frame) => search.matches(dictionary.functionName(frame))));
   }
 
   paint() {
     const rows = this.rows();
-    const none = this.store.query.peek() !== "" ? "No wait matches the search." : "Nobody waits on a channel, lock or timer that others wait on too.";
+    const none = this.store.query.peek() !== "" ? "No wait matches the search." : "No channel or lock has more than one goroutine waiting on it.";
     this.table?.set(rows, none);
     this.dispatchEvent(new CustomEvent("fg-count", { detail: rows.length, bubbles: true }));
   }

@@ -84,7 +84,7 @@ export class FlameCard {
 function placeOf({ tree, hovered: node }) {
   const frame = tree.frame[node];
   if (frame < 0) return tree.flags[node] & LANE && node > 0 ? "state or wait reason" : "";
-  const more = tree.lines[node] > 1 ? `  and ${tree.lines[node] - 1} more lines` : "";
+  const more = tree.lines[node] > 1 ? `  and ${tree.lines[node] - 1} more line${tree.lines[node] > 2 ? "s" : ""}` : "";
   const runtime = tree.flags[node] & RUNTIME ? "  ·  runtime" : "";
   return `${tree.dictionary.place(frame)}${more}${runtime}`;
 }

@@ -8,8 +8,9 @@
  */
 
 import { CATEGORIES } from "./category.js";
-import { RUNTIME, STALE } from "./dictionary.js";
+import { STALE } from "./dictionary.js";
 import { Pairs } from "./pairs.js";
+import { isInternal } from "./place.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
 /** @typedef {import("./fold.js").Fold} Fold */
@@ -153,7 +154,7 @@ export class CallTree {
     const { state, aside } = this.reading.of(key);
     const frames = this.dictionary.framesOf(this.dictionary.keyStack[key]);
     if (this.shape.runtime || aside === "system") return frames;
-    const hidden = (/** @type {number} */ frame) => (this.dictionary.frameFlags[frame] & RUNTIME) !== 0;
+    const hidden = (/** @type {number} */ frame) => isInternal(this.dictionary, frame);
     const start = frames.findIndex((frame) => !hidden(frame));
     if (start < 0) return frames;
     let end = frames.length;

@@ -8,6 +8,9 @@
 /** @typedef {import("../core/ring.js").Entry} Entry */
 /** @typedef {import("../core/ring.js").Ring} Ring */
 
+/** What comes about once a second and did not for so long has ended. */
+const RECENT = 2.5e9;
+
 /** @param {Float64Array<ArrayBuffer>} values @param {number} size */
 function grown(values, size) {
   if (size <= values.length) return values;
@@ -102,6 +105,22 @@ export class Fold {
     for (const entry of old) this.#weigh(entry, -1);
     this.#weigh(merged, 1);
     this.entries.splice(at, old.length, merged);
+  }
+
+  /**
+   * What was known last at the window's end of something that does not come with every chunk.
+   * @template {"waits" | "processors"} K
+   * @param {K} what
+   * @returns {NonNullable<Entry[K]> | readonly []}
+   */
+  recent(what) {
+    const end = this.last?.end ?? 0;
+    for (let e = this.entries.length - 1; e >= this.#head; e--) {
+      const entry = this.entries[e];
+      if (entry[what] !== null) return /** @type {NonNullable<Entry[K]>} */ (entry[what]);
+      if (entry.start < end - RECENT) break;
+    }
+    return [];
   }
 
   /** Longest wait of each key over the window, ns. @param {Iterable<number>} keys */

@@ -28,7 +28,8 @@ export function duration(ns) {
 export function mean(ns, span) {
   if (!(span > 0)) return "0";
   const value = ns / span;
-  return value >= 100 ? count(value) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+  if (value >= 100) return count(value);
+  return value >= 10 ? value.toFixed(1) : value >= 1 || value === 0 ? value.toFixed(2) : String(Number(value.toPrecision(2)));
 }
 
 /** @param {number} bytes */

@@ -2,13 +2,14 @@
  * Goroutines at one moment, grouped by stack, state and where they were created.
  */
 
-import { RUNTIME, STALE, THREAD } from "./dictionary.js";
+import { STALE, THREAD } from "./dictionary.js";
+import { whereabouts } from "./place.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
 /** @typedef {import("../core/ring.js").Entry} Entry */
 /**
  * @typedef {{id: string, stack: number, count: number, wait: number, lane: string, category: number, where: string,
- *   place: string, entry: string, createdBy: string, createdPlace: string, system: boolean, idle: boolean, stale: boolean,
+ *   place: string, inside: string, entry: string, createdBy: string, createdPlace: string, system: boolean, idle: boolean, stale: boolean,
  *   key: number, labels: Set<string>}} Group of goroutines; `wait` ns since flarego first saw one of them there
  */
 
@@ -29,15 +30,16 @@ export class Grouping {
     const group = dictionary.groups[dictionary.keyGroup[key]];
     const { lane, category, aside } = this.reading.of(key);
     const frames = dictionary.framesOf(stack);
-    const shown = frames.findLast((frame) => (dictionary.frameFlags[frame] & RUNTIME) === 0) ?? frames.at(-1) ?? -1;
+    const { exact, own } = whereabouts(dictionary, stack, this.reading.names.module);
     const entry = group?.entry ?? -1;
     const createdBy = dictionary.functionName(group?.createdBy ?? -1);
     const thread = (dictionary.keyFlags[key] & THREAD) !== 0;
     return {
       id: `${stack}|${lane}|${createdBy}|${aside}`,
       stack, lane, category, key,
-      where: dictionary.functionName(shown) || (thread ? "runtime thread" : "no stack"),
-      place: dictionary.place(shown),
+      where: dictionary.functionName(own) || (thread ? "runtime thread" : "no stack"),
+      place: dictionary.place(own),
+      inside: exact === own ? "" : dictionary.functionName(exact),
       entry: dictionary.functionName(entry) || dictionary.functionName(frames[0] ?? -1),
       createdBy,
       createdPlace: dictionary.place(group?.createdBy ?? -1),

@@ -8,7 +8,7 @@
  *    receives, selects or sleeps. That is how pool workers wait for work and tickers for time.
  */
 
-import { RUNTIME } from "./dictionary.js";
+import { isInternal } from "./place.js";
 
 /** @typedef {import("./dictionary.js").Dictionary} Dictionary */
 
@@ -31,8 +31,14 @@ export const IDLE_FUNCTIONS = Object.freeze(new Set([
   "k8s.io/klog/v2.(*flushDaemon).run",
 ]));
 
+/** Functions that do nothing but wait: whoever calls one waits there itself. */
+const WAITERS = Object.freeze(new Set(["time.Sleep", "sync.(*Cond).Wait"]));
+
 /** Wait reasons in which the top of a loop means "no work"; a send or a lock is never that. */
 const LOOP_REASONS = /^(chan receive|select|sleep|sync\.Cond\.Wait)/;
+
+/** Frames that only start what comes next: the compiler's wrappers of `go f(x)`, and what libraries put in between. */
+const LAUNCHERS = /^runtime\.|\.gowrap\d+$|^(sync\.\(\*WaitGroup\)\.Go|golang\.org\/x\/sync\/errgroup\.\(\*Group\)\.Go)\.func\d+$/;
 
 /** Of an HTTP connection only the wait for the next request is idle; below a handler it is not. */
 const CONNECTION = "net/http.(*conn).serve";
@@ -46,13 +52,12 @@ const HANDLER = "net/http.serverHandler.ServeHTTP";
  */
 export function isIdle(dictionary, stack, reason) {
   const names = dictionary.framesOf(stack)
-    .filter((frame) => (dictionary.frameFlags[frame] & RUNTIME) === 0)
+    .filter((frame) => !isInternal(dictionary, frame))
     .map((frame) => dictionary.functionName(frame))
-    .filter((name) => !name.startsWith("runtime."));
+    .filter((name) => !LAUNCHERS.test(name));
   if (names.length === 0) return false;
   const named = names.find((name) => IDLE_FUNCTIONS.has(name));
   if (named !== undefined && !(named === CONNECTION && names.includes(HANDLER))) return true;
   if (!LOOP_REASONS.test(reason)) return false;
-  const waiting = names.length - 1;
-  return waiting === 0 || (waiting === 1 && names[1].startsWith("sync.(*Cond)")) || (waiting === 1 && names[1] === "time.Sleep");
+  return names.length === 1 || (names.length === 2 && WAITERS.has(names[1]));
 }

@@ -7,7 +7,7 @@ import { CATEGORIES } from "./category.js";
 /** Series of the stream that have a column here. */
 export const NAMES = /** @type {const} */ ([
   "goroutines.system", "goroutines.created", "runq.global", "runq.local", "processors", "processors.idle", "threads",
-  "threads.idle", "sched.latency.p50", "sched.latency.p99", "heap.live", "heap.goal", "heap.limit", "stacks",
+  "threads.idle", "threads.spinning", "sched.latency.p50", "sched.latency.p99", "heap.live", "heap.goal", "heap.limit", "stacks",
   "gc.cycles", "gc.phase",
 ]);
 
@@ -69,6 +69,11 @@ export class Series {
     for (const name of NAMES) this.values[name] = moved(this.values[name]);
     this.#capacity = capacity;
     this.n -= drop;
+  }
+
+  /** A series' value at a time; 0 when it was not known. @param {Name} name @param {number} time */
+  at(name, time) {
+    return this.values[name][Math.min(this.find(time - 1), this.n - 1)] || 0;
   }
 
   /** Index of the first point that ends after `time`. @param {number} time */

@@ -72,14 +72,16 @@ export function bucketOf(mask, runtime, shade, fade) {
 /** Fill and text colour of every bucket. @param {Ink} ink @returns {{fill: string, text: string}[]} */
 export function palette(ink) {
   const out = [];
+  const fadedText = mix(ink.text, ink.background, 0.25);
   for (let category = 0; category <= MIXED; category++) {
     const base = category === MIXED ? ink.mixed : PALETTE[CATEGORIES[category].id];
     const text = category === MIXED ? ink.mixedText : "#111417";
     for (const runtime of [false, true]) {
       const tone = runtime && category !== MIXED ? mix(base, "#a9adb4", 0.55) : base;
       for (const shade of SHADE_MIX) {
-        const fill = shade >= 0 ? mix(tone, "#ffffff", shade) : mix(tone, "#000000", -shade);
-        for (const fade of FADE) out.push({ fill: mix(fill, ink.background, fade), text: fade ? ink.muted : text });
+        const amount = category === MIXED ? shade / 3 : shade;
+        const fill = amount >= 0 ? mix(tone, "#ffffff", amount) : mix(tone, "#000000", -amount);
+        for (const fade of FADE) out.push({ fill: mix(fill, ink.background, fade), text: fade ? fadedText : text });
       }
     }
   }

@@ -26,6 +26,11 @@ const SHARES = { states: 0.58, heap: 0.23, queue: 0.19 };
 /** Longer breaks between points are breaks in the line. */
 const MAX_STEP = 2e9;
 
+/** Width of a GC mark; cycles closer than that share one. */
+const MARK = 6;
+/** The bar under a mark begins to grow here, ns, and is full four decades later. */
+const SHORT_PAUSE = 1e4;
+
 /** @typedef {{top: number, height: number}} Track */
 
 /** @param {number} height @returns {{states: Track, heap: Track, queue: Track}} */
@@ -198,25 +203,32 @@ function scaleLabel(context, { ink, time }, track, top) {
   context.fillText(top, time.end + 6, track.top);
 }
 
-/** A triangle for each GC cycle, a bar whose height is the pause's (log) length. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {{heap: Track}} layout */
+/** A triangle for GC cycle, a bar whose height is the pause's (log) length. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {{heap: Track}} layout */
 function paintMarks(context, { marks, time, ink }, { heap }) {
+  /** @type {Map<number, number>} longest pause by place */
+  const pauses = new Map();
   for (const { at, kind, pause } of marks) {
     if (at < time.from || at > time.to) continue;
     const x = Math.round(time.pixel(at));
     if (kind === "gc") {
-      context.fillStyle = PALETTE.gc;
-      context.beginPath();
-      context.moveTo(x - 3, heap.top);
-      context.lineTo(x + 3, heap.top);
-      context.lineTo(x, heap.top + 5);
-      context.fill();
-      const height = Math.min(1, Math.max(0, Math.log10(pause / 1e4) / 4)) * heap.height;
-      if (height > 0) context.fillRect(x - 0.5, heap.top + heap.height - height, 1.5, height);
+      const place = x - (x % MARK);
+      pauses.set(place, Math.max(pauses.get(place) ?? 0, pause));
     } else {
       context.fillStyle = ink.accent;
       context.fillRect(x, 0, 1, heap.top + heap.height);
     }
   }
+  context.fillStyle = PALETTE.gc;
+  context.beginPath();
+  for (const [place, pause] of pauses) {
+    const x = place + MARK / 2;
+    context.moveTo(x - MARK / 2, heap.top);
+    context.lineTo(x + MARK / 2, heap.top);
+    context.lineTo(x, heap.top + MARK - 1);
+    const height = Math.min(1, Math.max(0, Math.log10(pause / SHORT_PAUSE) / 4)) * heap.height;
+    if (height > 0) context.rect(x - 0.75, heap.top + heap.height - height, 1.5, height);
+  }
+  context.fill();
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Size} size @param {TimelineScene} scene */
