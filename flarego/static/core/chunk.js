@@ -68,7 +68,7 @@ function number(value, fallback = 0) {
 /** @param {unknown} value @returns {string} */
 function text(value) {
   if (typeof value === "string") return value.length > MAX_STRING ? `${value.slice(0, MAX_STRING)}…` : value;
-  return value === undefined || value === null ? "" : String(value).slice(0, MAX_STRING);
+  return typeof value === "number" ? String(value) : "";
 }
 
 /** @param {unknown} value @returns {unknown[]} */

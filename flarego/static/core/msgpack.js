@@ -88,7 +88,8 @@ class Reader {
     const out = Object.create(null);
     for (let i = 0; i < n; i++) {
       const key = this.value(depth + 1);
-      out[typeof key === "string" ? key : String(key)] = this.value(depth + 1);
+      if (typeof key !== "string") throw new MsgpackError("a key that is no string", this.at);
+      out[key] = this.value(depth + 1);
     }
     return out;
   }
