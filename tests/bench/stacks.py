@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from itertools import islice
 from typing import Any
 
 _U8, _U32, _F64 = "B", "I", "d"
@@ -56,9 +57,9 @@ class Fold:
         functions = column(chunk.get("frames", {}), "function", _U32)
         self._functions += [self._strings[function] for function in functions]
         locations = chunk.get("locations", {})
-        frames, counts = column(locations, "frame", _U32), column(locations, "count", _U8)
-        for first, n in zip(frames, counts, strict=True):
-            self._locations.append(tuple(self._functions[first : first + n]))
+        frames = iter(column(locations, "frame", _U32))
+        for n in column(locations, "count", _U8):
+            self._locations.append(tuple(self._functions[frame] for frame in islice(frames, n)))
         nodes = chunk.get("nodes", {})
         parents, places = column(nodes, "parent", _U32), column(nodes, "location", _U32)
         self._node += list(zip(parents, places, strict=True))
