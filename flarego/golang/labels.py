@@ -21,7 +21,7 @@ _MIN_TOP_HASH = 5
 """Smaller values of a bucket's tophash say that the slot is empty or has moved (runtime/map.go)."""
 _BUCKET = struct.Struct(f"<{_SLOTS}s{2 * _SLOTS}Q{2 * _SLOTS}QQ")
 _SAME_SIZE_GROW = 8
-_SLICE_SINCE = 24
+SLICE_SINCE = 24
 
 Labels = dict[str, str]
 
@@ -34,7 +34,7 @@ class LabelReader:
 
     def __init__(self, memory: Memory, minor: int) -> None:
         self._memory = memory
-        self._pairs = self._slice_pairs if minor >= _SLICE_SINCE else self._map_pairs
+        self._pairs = self._slice_pairs if minor >= SLICE_SINCE else self._map_pairs
         self._cache: dict[int, Labels] = {}
 
     def read(self, address: int) -> Labels:

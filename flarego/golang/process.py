@@ -15,7 +15,7 @@ from flarego.golang.elf import PF_W
 from flarego.golang.functions import RuntimeFunctions
 from flarego.golang.host import inner_pids, read_mappings, read_stat
 from flarego.golang.image import Image
-from flarego.golang.labels import LabelReader
+from flarego.golang.labels import SLICE_SINCE, LabelReader
 from flarego.golang.layout import Release, parse_version, release_for
 from flarego.golang.modules import ModuleData, all_modules, find_function_table, find_module_data
 from flarego.golang.runtime import RuntimeReader
@@ -188,6 +188,7 @@ def make_layout(release: Release, addresses: Addresses, pid: int) -> dict[str, i
         "sudog.waitlink": sudog.offset("waitlink"),
         "pollDesc.fd": release.shape("pollDesc").offset("fd") if release.shapes.get("pollDesc") else 8,
         "reason.sleep": list(release.reasons).index("sleep"),
+        "labels.slice": int(release.minor >= SLICE_SINCE),
         "allgs": addresses.allgs,
         "allm": addresses.allm,
         "m0": addresses.m0,

@@ -104,6 +104,8 @@ class Sampler:
         """budget: fraction of one core. A rate of 0 is adaptive. engine: auto, perf, ptrace, memory."""
     def set_system(self, starts: bytes) -> None:
         """Sorted u64 entry pcs of the functions that system goroutines start in."""
+    def labels(self, number: int) -> bytes:
+        """The label set of that number: (u16 size, bytes) of key, value, key, value …; b"" for 0."""
     def snapshot(self) -> list[Goroutine]: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -119,7 +121,7 @@ class Drain(TypedDict):
     nodes_parent: bytes
     nodes_location: bytes
     groups: bytes
-    """(u64 gopc, u64 startpc, u64 labels, u64 system)[n]; new in this generation."""
+    """(u64 gopc, u64 startpc, u64 number of the label set, u64 system)[n]; new in this generation."""
     rows: dict[str, bytes]
     """Columns as in wire/FORMAT.md."""
     waits: list[tuple[int, int, int, int, int, int]]

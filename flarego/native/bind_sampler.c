@@ -258,7 +258,20 @@ static PyObject *sampler_drain(PyObject *self, PyObject *args, PyObject *kwargs)
     return err ? fg_raise(err) : drain_to_python(drain);
 }
 
+static PyObject *sampler_labels(PyObject *self, PyObject *number) {
+    struct fg_sampler *s = sampler_of(self);
+    unsigned long set = PyLong_AsUnsignedLong(number);
+    if (!s || PyErr_Occurred())
+        return NULL;
+    struct fg_bytes bytes = {0};
+    int err = fg_sampler_labels(s, (uint32_t)set, &bytes);
+    PyObject *result = err ? fg_raise(err) : bytes_of(&bytes);
+    fg_bytes_free(&bytes);
+    return result;
+}
+
 static PyMethodDef methods[] = {
+    {"labels", sampler_labels, METH_O, NULL},
     {"set_system", sampler_set_system, METH_O, NULL},
     {"snapshot", sampler_snapshot, METH_NOARGS, NULL},
     {"start", sampler_start, METH_NOARGS, NULL},

@@ -240,7 +240,8 @@ struct fg_row {
     double wall_ns, cpu_ns;
 };
 struct fg_group {
-    uint64_t gopc, startpc, labels;
+    uint64_t gopc, startpc;
+    uint32_t labels; // number of a label set
     bool system;
     uint32_t wire, generation;
 };
@@ -260,13 +261,39 @@ void fg_rows_deinit(struct fg_rows *r);
 uint32_t fg_row_find(struct fg_rows *r, struct fg_row_key key);
 void fg_row_join(struct fg_rows *r, uint32_t row, uint64_t at_ns);
 void fg_row_leave(struct fg_rows *r, uint32_t row, uint64_t at_ns);
-uint32_t fg_group_find(struct fg_rows *r, uint64_t gopc, uint64_t startpc, uint64_t labels, bool system);
+uint32_t fg_group_find(struct fg_rows *r, uint64_t gopc, uint64_t startpc, uint32_t labels, bool system);
 // Moves the weights of all rows, settled to now, into columns; forgets rows nobody is in. counts[FG_N_STATES] is the
 // number of system goroutines, the rest user goroutines by state.
 int fg_rows_drain(struct fg_rows *r, struct fg_trie *trie, uint64_t now_ns, struct fg_definitions *d,
                   struct fg_columns *out, uint64_t counts[FG_N_STATES + 1]);
 void fg_columns_clear(struct fg_columns *c);
 void fg_columns_free(struct fg_columns *c);
+
+// ---- labels.c: pprof label sets, interned by content --------------------------------------------------------------------
+
+enum {
+    FG_MAX_LABEL_SETS = 1 << 14,
+    FG_MAX_NEW_LABEL_SETS = 2048, // in one generation: programs that label every request with its own id
+    FG_LABEL_CACHE = 256,
+};
+struct fg_label_set {
+    uint8_t *bytes; // (u16 size, bytes) of key, value, key, value …; sorted by key
+    uint32_t size;
+};
+struct fg_label_cache {
+    uint64_t address, read_ns;
+    uint32_t set;
+};
+struct fg_labels {
+    struct fg_label_set *sets; // 0: no labels
+    uint32_t n, capacity, *slots, n_new;
+    uint64_t overflown; // sets that were left out because there were too many
+    struct fg_label_cache cache[FG_LABEL_CACHE];
+};
+int fg_labels_init(struct fg_labels *l);
+void fg_labels_deinit(struct fg_labels *l);
+// The number of the label set at address (g.labels); 0 when there is none, it cannot be read, or there are too many.
+uint32_t fg_labels_find(struct fg_labels *l, struct fg_memory *m, bool slice, uint64_t address, uint64_t now_ns);
 
 // ---- scan.c: every goroutine's state, and the stacks of those that moved ------------------------------------------------
 
@@ -278,7 +305,7 @@ void fg_columns_free(struct fg_columns *c);
     X(g_startpc, "g.startpc") X(g_waiting, "g.waiting") X(g_labels, "g.labels") X(g_timer, "g.timer")                  \
     X(g_sleep_when, "g.sleepWhen") X(timer_when, "timer.when") X(m_g0, "m.g0") X(m_gsignal, "m.gsignal")               \
     X(m_curg, "m.curg") X(m_procid, "m.procid") X(m_alllink, "m.alllink") X(allm, "allm") X(sudog_c, "sudog.c")        \
-    X(sudog_waitlink, "sudog.waitlink") X(reason_sleep, "reason.sleep") X(vdso_start, "vdso.start")                    \
+    X(sudog_waitlink, "sudog.waitlink") X(labels_slice, "labels.slice") X(reason_sleep, "reason.sleep") X(vdso_start, "vdso.start")                    \
     X(vdso_end, "vdso.end")
 struct fg_layout {
 #define X(field, name) uint64_t field;
@@ -335,6 +362,7 @@ struct fg_scanner {
     struct fg_layout layout;
     struct fg_trie trie;
     struct fg_rows rows;
+    struct fg_labels labels;
     struct fg_goroutine *goroutines;
     uint32_t n, capacity;
     uint32_t *order;  // indices by address
@@ -368,7 +396,8 @@ struct fg_goroutine *fg_scanner_find(struct fg_scanner *s, uint64_t g_address);
 // Adds on-CPU time to a row. g, when not NULL, is the goroutine that ran.
 void fg_scanner_oncpu(struct fg_scanner *s, struct fg_goroutine *g, struct fg_row_key key, uint64_t at_ns,
                       uint64_t weight_ns);
-uint32_t fg_scanner_group(struct fg_scanner *s, uint64_t gopc, uint64_t startpc, uint64_t labels);
+// labels is an address (g.labels).
+uint32_t fg_scanner_group(struct fg_scanner *s, uint64_t gopc, uint64_t startpc, uint64_t labels, uint64_t now_ns);
 // Sets rows' oldest_ns: the longest wait of each. One pass over all goroutines.
 void fg_scanner_find_oldest(struct fg_scanner *s);
 // Forgets stacks, groups and rows (when the trie is nearly full); the next scan reads everything again.
@@ -380,7 +409,7 @@ struct fg_wait_object {
     uint32_t count, node;
     uint8_t kind, reason;
 };
-enum { FG_MAX_WAIT_OBJECTS = 200 };
+enum { FG_MAX_WAIT_OBJECTS = 64 };
 // ---- waits.c: what goroutines wait on ------------------------------------------------------------------------------------
 
 // What most goroutines wait on, most waiters first; returns how many (at most FG_MAX_WAIT_OBJECTS).
@@ -512,5 +541,7 @@ void fg_sampler_stop(struct fg_sampler *s);
 // Hands over what was added up since the drain before. The result belongs to the sampler and lasts until the next.
 // -ESRCH: the process has gone.
 int fg_sampler_drain(struct fg_sampler *s, bool new_generation, const struct fg_drain **out);
+// Appends the bytes of a label set, as in struct fg_label_set; nothing for 0 and for sets that were forgotten.
+int fg_sampler_labels(struct fg_sampler *s, uint32_t set, struct fg_bytes *out);
 
 #endif

@@ -103,7 +103,7 @@ void fg_row_leave(struct fg_rows *r, uint32_t row, uint64_t at_ns) {
 }
 
 static uint32_t *group_slot(struct fg_rows *r, const struct fg_group *g) {
-    uint64_t h = (g->gopc * 31 + g->startpc) * 0x9e3779b97f4a7c15u ^ g->labels * 0xbf58476d1ce4e5b9u;
+    uint64_t h = (g->gopc * 31 + g->startpc) * 0x9e3779b97f4a7c15u ^ (uint64_t)g->labels * 0xbf58476d1ce4e5b9u;
     uint32_t i = (uint32_t)(h >> 32) & r->group_mask;
     for (; r->group_slots[i]; i = (i + 1) & r->group_mask) {
         const struct fg_group *other = &r->groups[r->group_slots[i] - 1];
@@ -132,7 +132,7 @@ static int grow_groups(struct fg_rows *r) {
     return 0;
 }
 
-uint32_t fg_group_find(struct fg_rows *r, uint64_t gopc, uint64_t startpc, uint64_t labels, bool system) {
+uint32_t fg_group_find(struct fg_rows *r, uint64_t gopc, uint64_t startpc, uint32_t labels, bool system) {
     struct fg_group group = {.gopc = gopc, .startpc = startpc, .labels = labels, .system = system};
     uint32_t *slot = group_slot(r, &group);
     if (*slot)

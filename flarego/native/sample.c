@@ -86,11 +86,11 @@ static struct fg_goroutine *behind(struct fg_scanner *s, uint64_t g0) {
 }
 
 // A goroutine younger than the last scan, or dead since: its g still tells where it came from.
-static uint32_t group_of_unknown(struct fg_scanner *s, const struct fg_goroutine *g) {
+static uint32_t group_of_unknown(struct fg_scanner *s, const struct fg_goroutine *g, uint64_t now_ns) {
     struct fg_sight sight;
     if (fg_sight_of(s, g->address, &sight))
         return 0;
-    return fg_scanner_group(s, sight.gopc, sight.startpc, fg_sight_is_live(&sight) ? sight.labels : 0);
+    return fg_scanner_group(s, sight.gopc, sight.startpc, fg_sight_is_live(&sight) ? sight.labels : 0, now_ns);
 }
 
 // A goroutine inside C: the chain is C only, its Go part is where it entered the call (facts, section 3).
@@ -110,10 +110,10 @@ void fg_attribute(struct fg_scanner *s, uint64_t g_register, const uint64_t *pcs
     if (g && g->known && (own || g->startpc == outermost.entry)) {
         key.group = g->group;
     } else if (own) {
-        key.group = group_of_unknown(s, own);
+        key.group = group_of_unknown(s, own, at_ns);
         g = NULL;
     } else if (goexit) { // curg has changed since: the stack itself says which kind of goroutine it was
-        key.group = fg_scanner_group(s, 0, outermost.entry, 0);
+        key.group = fg_scanner_group(s, 0, outermost.entry, 0, at_ns);
         g = NULL;
     } else {
         key.group = 1;

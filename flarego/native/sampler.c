@@ -323,6 +323,8 @@ int fg_sampler_drain(struct fg_sampler *s, bool new_generation, const struct fg_
     struct fg_drain *d = &s->drain;
     uint64_t now = fg_now_ns();
     begin_drain(d, new_generation);
+    if (new_generation)
+        s->scanner.labels.n_new = 0;
     int err = s->error;
     if (!err && now >= s->next_pass_ns)
         err = add_waits(s, d, now);
@@ -334,5 +336,13 @@ int fg_sampler_drain(struct fg_sampler *s, bool new_generation, const struct fg_
         err = fg_scanner_reset(&s->scanner);
     pthread_mutex_unlock(&s->lock);
     *out = d;
+    return err;
+}
+
+int fg_sampler_labels(struct fg_sampler *s, uint32_t set, struct fg_bytes *out) {
+    pthread_mutex_lock(&s->lock);
+    const struct fg_labels *labels = &s->scanner.labels;
+    int err = set > 0 && set < labels->n ? fg_bytes_append(out, labels->sets[set].bytes, labels->sets[set].size) : 0;
+    pthread_mutex_unlock(&s->lock);
     return err;
 }

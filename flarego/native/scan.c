@@ -115,7 +115,8 @@ int fg_scanner_init(struct fg_scanner *s, struct fg_memory *m, const struct fg_t
     s->pending = malloc(FG_STACK_BATCH * sizeof(*s->pending));
     s->spans = malloc(FG_MAX_SPANS_PER_CALL * sizeof(*s->spans));
     s->ok = malloc(FG_MAX_SPANS_PER_CALL);
-    if (!s->spans || !s->ok || !s->buffer || !s->stacks || !s->refill || !s->pending || fg_trie_init(&s->trie) || fg_rows_init(&s->rows)) {
+    if (!s->spans || !s->ok || !s->buffer || !s->stacks || !s->refill || !s->pending || fg_trie_init(&s->trie) || fg_rows_init(&s->rows) ||
+        fg_labels_init(&s->labels)) {
         fg_scanner_deinit(s);
         return -ENOMEM;
     }
@@ -128,6 +129,7 @@ void fg_scanner_deinit(struct fg_scanner *s) {
     fg_tables_deinit(&s->tables);
     fg_trie_deinit(&s->trie);
     fg_rows_deinit(&s->rows);
+    fg_labels_deinit(&s->labels);
     free(s->goroutines);
     free(s->order);
     free(s->index);
@@ -314,6 +316,11 @@ static void place(struct fg_scanner *s, struct fg_goroutine *g) {
     move_to(s, g, fg_row_find(&s->rows, key));
 }
 
+uint32_t fg_scanner_group(struct fg_scanner *s, uint64_t gopc, uint64_t startpc, uint64_t labels, uint64_t now_ns) {
+    uint32_t set = fg_labels_find(&s->labels, s->memory, s->layout.labels_slice, labels, now_ns);
+    return fg_group_find(&s->rows, gopc, startpc, set, is_system(s, startpc));
+}
+
 static void take_key(struct fg_scanner *s, struct fg_goroutine *g, const struct fg_sight *sight, uint64_t now_ns) {
     bool other = g->goid != sight->goid;
     bool moved = other || g->sp != sight->sp || g->pc != sight->pc || g->seq != sight->seq || g->status != sight->status;
@@ -322,7 +329,7 @@ static void take_key(struct fg_scanner *s, struct fg_goroutine *g, const struct 
     if (moved)
         g->since_ns = now_ns;
     if (other || g->row == FG_NONE || g->labels != sight->labels || g->startpc != sight->startpc)
-        g->group = fg_scanner_group(s, sight->gopc, sight->startpc, sight->labels);
+        g->group = fg_scanner_group(s, sight->gopc, sight->startpc, sight->labels, now_ns);
     g->goid = sight->goid;
     g->sp = sight->sp;
     g->pc = sight->pc;
@@ -464,10 +471,6 @@ int fg_scan(struct fg_scanner *s, uint64_t now_ns) {
     return err;
 }
 
-uint32_t fg_scanner_group(struct fg_scanner *s, uint64_t gopc, uint64_t startpc, uint64_t labels) {
-    return fg_group_find(&s->rows, gopc, startpc, labels, is_system(s, startpc));
-}
-
 void fg_scanner_oncpu(struct fg_scanner *s, struct fg_goroutine *g, struct fg_row_key key, uint64_t at_ns,
                       uint64_t weight_ns) {
     uint32_t row = fg_row_find(&s->rows, key);
@@ -494,12 +497,13 @@ void fg_scanner_find_oldest(struct fg_scanner *s) {
 
 bool fg_scanner_is_full(const struct fg_scanner *s) {
     return s->trie.n_nodes > FG_MAX_NODES / 4 * 3 || s->trie.n_locations > FG_MAX_NODES / 4 * 3 ||
-           s->rows.n_groups > 1 << 16;
+           s->rows.n_groups > 1 << 16 || s->labels.n >= FG_MAX_LABEL_SETS;
 }
 
 int fg_scanner_reset(struct fg_scanner *s) {
     struct fg_trie trie;
     struct fg_rows rows;
+    struct fg_labels labels;
     int err = fg_trie_init(&trie);
     if (err)
         return err;
@@ -508,10 +512,19 @@ int fg_scanner_reset(struct fg_scanner *s) {
         fg_trie_deinit(&trie);
         return err;
     }
+    err = fg_labels_init(&labels);
+    if (err) {
+        fg_labels_deinit(&labels);
+        fg_rows_deinit(&rows);
+        fg_trie_deinit(&trie);
+        return err;
+    }
     fg_trie_deinit(&s->trie);
     fg_rows_deinit(&s->rows);
+    fg_labels_deinit(&s->labels);
     s->trie = trie;
     s->rows = rows;
+    s->labels = labels;
     fg_group_find(&s->rows, 0, 0, 0, false);
     fg_group_find(&s->rows, 0, 0, 0, true);
     for (uint32_t i = 0; i < s->n; i++) {

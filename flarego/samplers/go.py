@@ -25,6 +25,16 @@ _ELIDED = (Frame("… frames left out …", "", 0),)
 _WAIT_KINDS = ("", "channel", "semaphore", "cond", "poll", "timer")
 
 
+def read_labels(data: bytes) -> dict[str, str]:
+    """Return the labels that (u16 size, bytes) of key, value, key, value … stand for."""
+    texts, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 2], "little")
+        texts.append(data[at + 2 : at + 2 + size].decode("utf-8", "replace"))
+        at += 2 + size
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
 class GoSampler:
     """Watches one Go process through `process`, which it closes when it stops."""
 
@@ -107,7 +117,6 @@ class GoSampler:
         self._definitions = Definitions()
         self._generation += 1
         self._generation_end = now + GENERATION_NS
-        self._process.labels.forget()
 
     def _processors(self, now: int) -> list[dict[str, Any]]:
         if now < self._processors_due:
@@ -163,7 +172,7 @@ class GoSampler:
         return {
             "created_by": number(symbols.creation(gopc)) if gopc else -1,
             "entry": number(symbols.entry(startpc)) if startpc else -1,
-            "labels": self._process.labels.read(labels),
+            "labels": read_labels(self._native.labels(labels)),
             "system": bool(system),
         }
 

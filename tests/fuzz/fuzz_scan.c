@@ -1,7 +1,7 @@
 // Goroutines: scans, wait objects, snapshot and drain over hostile memory that changes between looks.
 #include "fuzz.h"
 
-static struct fg_layout dense_layout(void) {
+static struct fg_layout dense_layout(bool slice) {
     // Small offsets, so that a short input holds many goroutines that share bytes.
     struct fg_layout l = {.allgs = BASE + 32, .g_stack_lo = 0, .g_stack_hi = 8};
     uint64_t *field = &l.g_m;
@@ -12,6 +12,7 @@ static struct fg_layout dense_layout(void) {
     l.m_procid = 16;
     l.sudog_c = 8;
     l.reason_sleep = 3;
+    l.labels_slice = slice;
     return l;
 }
 
@@ -43,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct fg_tables tables;
     struct fg_scanner scanner;
     struct fg_oncpu_counters oncpu = {0};
-    struct fg_layout layout = dense_layout();
+    struct fg_layout layout = dense_layout(data[2] & 1);
     struct fg_module module = fuzz_module(data, size);
     fg_memory_init(&memory, 0);
     if (fg_memory_add_bytes(&memory, BASE, data, size) == 0 && fg_tables_init(&tables, &memory, &module, 1) == 0) {
