@@ -102,7 +102,7 @@ class Elf:
         if self._sections is None:
             try:
                 self._sections = self._read_sections()
-            except (struct.error, ValueError, CorruptBinary):
+            except (struct.error, ValueError, LookupError, CorruptBinary):
                 self._sections = {}
         return self._sections
 
