@@ -31,11 +31,17 @@ def main() -> None:
     in_data = [(later["start"] - earlier["end"]) / 1e9 for (_, earlier), (_, later) in pairwise(chunks)]
     spans = [(chunk["end"] - chunk["start"]) / 1e9 for _, chunk in chunks]
     between = [later - earlier for earlier, later in pairwise(arrivals)]
-    most = max(chunk["sampler"]["goroutines"] for _, chunk in chunks)
+    most = max(_goroutines(chunk["series"]) for _, chunk in chunks)
     print(f"{len(chunks)} chunks in {wall:.1f} s; most goroutines seen at once: {most:,}")
     print(f"longest chunk {max(spans):.3f} s, longest wait for one {max(between):.3f} s")
     verdict("flarego's CPU", 100 * cpu / wall, BAR_CPU, "% of a core")
     verdict("largest gap between chunks", max(*in_data, *between), BAR_GAP, "s")
+
+
+def _goroutines(series: dict[str, float]) -> int:
+    """User goroutines in all states."""
+    counts = {name: n for name, n in series.items() if name.startswith("goroutines.")}
+    return int(sum(counts.values()) - sum(counts.get(f"goroutines.{x}", 0) for x in ("system", "created")))
 
 
 if __name__ == "__main__":
