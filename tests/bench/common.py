@@ -18,8 +18,11 @@ from typing import Any
 import aiohttp
 import msgpack
 import zstandard
+from yarl import URL
 
 START_TIMEOUT_S = 20
+CLOSING_S = 0.2
+MAX_MESSAGE = 64 << 20
 FLAREGO = (sys.executable, "-c", "from flarego.cli.main import main; main()")
 _URL = re.compile(r"http://\S+")
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -122,15 +125,24 @@ class Stream:
         self._thread.start()
 
     async def _run(self) -> None:
-        async with aiohttp.ClientSession() as session, _connect(session, self._url) as socket:
-            while not self._closing.is_set():
-                try:
-                    message = await socket.receive(timeout=0.2)
-                except TimeoutError:
-                    continue
-                if message.type != aiohttp.WSMsgType.BINARY:
-                    return
-                self.messages.append((time.monotonic(), decode(message.data)))
+        # As a browser does: the page with the token first, which leaves a cookie, then the stream.
+        jar, page = aiohttp.CookieJar(unsafe=True), URL(self._url)
+        async with aiohttp.ClientSession(cookie_jar=jar) as session:
+            async with session.get(page) as response:
+                response.raise_for_status()
+            stream = page.join(URL("stream")).with_query(page.query)
+            async with session.ws_connect(stream, origin=str(page.origin()), max_msg_size=MAX_MESSAGE) as socket:
+                await self._receive(socket)
+
+    async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        while not self._closing.is_set():
+            try:
+                message = await socket.receive(timeout=CLOSING_S)
+            except TimeoutError:
+                continue
+            if message.type != aiohttp.WSMsgType.BINARY:
+                return
+            self.messages.append((time.monotonic(), decode(message.data)))
 
     def chunks(self) -> list[tuple[float, dict[str, Any]]]:
         return [entry for entry in list(self.messages) if entry[1].get("type") == "chunk"]

@@ -15,7 +15,7 @@ BYTES_OF_RUNTIME = 4_600_000
 
 
 def build_events(count: int) -> Path:
-    """Return a program that, told "park N", parks a goroutine in main.eventN, N below count."""
+    """Return a program that, told "park N", parks a goroutine in main.eventN until told "free"."""
     return build("events", source=_module(f"events-{count}", {"events/main.go": _events(count)}))
 
 
@@ -41,19 +41,20 @@ def _module(name: str, files: dict[str, str]) -> Path:
 
 def _events(count: int) -> str:
     numbers = range(count)
-    functions = "\n".join(f"//go:noinline\nfunc event{i}() {{ <-never }}\n" for i in numbers)
+    functions = "\n".join(f"//go:noinline\nfunc event{i}() {{ <-leave }}\n" for i in numbers)
     table = ", ".join(f"event{i}" for i in numbers)
     return f"""package main
 
 import "example.com/targets/truth"
 
-var never = make(chan int)
+var leave = make(chan int)
 
 {functions}
 var events = []func(){{{table}}}
 
 func main() {{
 	truth.Handle("park", func(n string) []byte {{ go events[truth.Int(n)](); return nil }})
+	truth.Handle("free", func(string) []byte {{ leave <- 1; return nil }})
 	truth.Serve()
 }}
 """
