@@ -1,12 +1,24 @@
 /** Joins the stream, the store and the page: the only file that knows everyone. */
 
+import { fromFragment, toFragment } from "./core/link.js";
+import { effect } from "./core/signal.js";
 import { Stream } from "./core/socket.js";
 import { Store } from "./core/store.js";
 import "./elements/fg-app.js";
 
 const store = new Store();
+fromFragment(store, location.hash);
+window.addEventListener("hashchange", () => {
+  if (location.hash.slice(1) !== toFragment(store)) fromFragment(store, location.hash);
+});
 const app = /** @type {import("./elements/fg-app.js").App} */ (document.querySelector("fg-app"));
 app.start(store);
+
+effect(() => {
+  const fragment = toFragment(store);
+  if (location.hash.slice(1) === fragment) return;
+  history.replaceState(null, "", fragment === "" ? location.pathname + location.search : `#${fragment}`);
+});
 
 const stream = new Stream(store, "stream");
 app.addEventListener("fg-reconnect", () => stream.open());

@@ -10,6 +10,9 @@ import { isStandard } from "../../flarego/static/model/place.js";
 import { Scale, roundUp, timeStep } from "../../flarego/static/model/scale.js";
 import { QueryError, Search } from "../../flarego/static/model/search.js";
 import { Series } from "../../flarego/static/model/series.js";
+import { CallTree } from "../../flarego/static/model/calltree.js";
+import { matches, neighbour } from "../../flarego/static/model/walk.js";
+import { fromFragment, toFragment } from "../../flarego/static/core/link.js";
 import { pauseBefore } from "../../flarego/static/core/socket.js";
 import { Signal, effect } from "../../flarego/static/core/signal.js";
 import { read } from "../../flarego/static/core/chunk.js";
@@ -213,4 +216,41 @@ test("the dictionary is bounded in depth", () => {
   let stack = 0;
   for (let i = 0; i < 100_000; i++) stack = dictionary.stack(stack, frame);
   assert.equal(dictionary.framesOf(stack).length, 1024);
+});
+
+test("a link restores the view, and nonsense in it is ignored", () => {
+  const store = new Store();
+  store.setView("blocked");
+  store.setWeight("count");
+  store.setWindow(300);
+  store.toggleShown("idle");
+  store.setQuery("a&b=#");
+  store.setZoom([{ name: "main.a[…]", lane: false }, { name: "select", lane: true }]);
+  const other = new Store();
+  fromFragment(other, `#${toFragment(store)}`);
+  for (const name of ["view", "weight", "window", "shown", "query", "zoom"]) {
+    assert.deepEqual(other[name].peek(), store[name].peek(), name);
+  }
+  assert.equal(toFragment(new Store()), "");
+  for (const nonsense of ["view=x&weight=y&window=-3&toggled=z&zoom={", "zoom=5", "zoom=[[],{}]", "%%%", "search=("]) {
+    fromFragment(new Store(), nonsense);
+  }
+});
+
+test("arrows walk the tree, and n the matches", () => {
+  const { reading, fold } = world([
+    ["main.a;main.b", "running", "", 10], ["main.a;main.c", "running", "", 30], ["main.d;main.c", "runnable", "", 5],
+  ]);
+  const tree = new CallTree(reading, { view: "state", system: false, idle: false, runtime: false });
+  tree.weigh(fold, "wall", new Search("main.c"));
+  const names = (nodes) => nodes.map((node) => tree.nameOf(node));
+  const running = neighbour(tree, 0, "down");
+  const a = neighbour(tree, running, "down");
+  const c = neighbour(tree, a, "down");
+  assert.deepEqual(names([running, a, c]), ["running", "main.a", "main.c"]);
+  assert.deepEqual(names([neighbour(tree, c, "left"), neighbour(tree, c, "right"), neighbour(tree, running, "right")]),
+    ["main.b", "main.c", "runnable"]);
+  assert.equal(neighbour(tree, 0, "up"), 0);
+  assert.deepEqual(matches(tree).map((node) => tree.pathTo(node).map((at) => tree.nameOf(at))),
+    [["running", "main.a", "main.c"], ["runnable", "main.d", "main.c"]]);
 });

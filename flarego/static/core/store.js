@@ -14,6 +14,7 @@ import { Grouping } from "../model/groups.js";
 import { Reading } from "../model/reading.js";
 import { QueryError, Search } from "../model/search.js";
 import { Series } from "../model/series.js";
+import { matches, neighbour } from "../model/walk.js";
 import { ChunkError } from "./chunk.js";
 import { RETENTION, Ring } from "./ring.js";
 import { Signal } from "./signal.js";
@@ -227,13 +228,15 @@ export class Store {
   /** @param {Process} process */
   #startOver(process) {
     const data = new Data(process);
+    const first = this.data.peek() === null;
     this.fold = new Fold();
     data.ring.onmerge = (old, merged) => this.fold.replace(old, merged);
     this.#tree = null;
     this.gone.value = null;
     this.span.value = null;
     this.paused.value = null;
-    this.zoom.value = [];
+    if (!first) this.zoom.value = []; // At first a link may have set it.
+    this.#zoomHistory = [];
     this.selected.value = null;
     this.data.value = data;
   }
@@ -300,12 +303,18 @@ export class Store {
     return this.#tree;
   }
 
+  /** What a view begins with. @param {View} view */
+  defaultsOf(view) {
+    const { system, idle, runtime } = DEFAULT_SHAPE[view];
+    return { weight: DEFAULT_WEIGHT[view], shown: { system, idle, runtime } };
+  }
+
   /** @param {View} view */
   setView(view) {
+    const { weight, shown } = this.defaultsOf(view);
     this.view.value = view;
-    this.weight.value = DEFAULT_WEIGHT[view];
-    const { system, idle, runtime } = DEFAULT_SHAPE[view];
-    this.shown.value = { system, idle, runtime };
+    this.weight.value = weight;
+    this.shown.value = shown;
     this.refresh();
   }
 
@@ -322,9 +331,9 @@ export class Store {
     this.refresh();
   }
 
-  /** @param {number} seconds */
+  /** @param {number} seconds the nearest of WINDOWS counts */
   setWindow(seconds) {
-    this.window.value = seconds;
+    this.window.value = WINDOWS.find((known) => known >= seconds) ?? Infinity;
     this.span.value = null;
     this.refresh();
   }
@@ -364,6 +373,26 @@ export class Store {
     this.zoom.value = previous ?? [];
     this.refresh();
     return true;
+  }
+
+  /** Moves the selection, from the zoomed node when there is none. @param {import("../model/walk.js").Direction} direction */
+  walk(direction) {
+    const tree = this.weighed();
+    if (tree === null) return;
+    const from = this.selected.peek();
+    const start = tree.resolve(from ?? this.zoom.peek()).node;
+    this.select(tree.address(from === null ? start : neighbour(tree, start, direction)));
+  }
+
+  /** Selects the next match of the search, or the one before. @param {1 | -1} step */
+  walkMatches(step) {
+    const tree = this.weighed();
+    const found = tree === null ? [] : matches(tree);
+    if (tree === null || found.length === 0) return;
+    const selected = this.selected.peek();
+    const at = selected === null ? -1 : found.indexOf(tree.resolve(selected).node);
+    const next = at < 0 ? (step > 0 ? 0 : found.length - 1) : (at + step + found.length) % found.length;
+    this.select(tree.address(found[next]));
   }
 
   /** @param {readonly Step[] | null} address */

@@ -78,7 +78,8 @@ export class App extends HTMLElement {
     const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (typing && event.key !== "Escape") return;
-    if (event.key === " " && event.target instanceof HTMLButtonElement) event.target.blur();
+    const operating = event.target instanceof Element && event.target.closest("button, [role=rowgroup]") !== null;
+    if (operating && /^( |Enter|Arrow.*)$/.test(event.key)) return;
     if (this.act(event.key)) event.preventDefault();
   }
 
@@ -99,11 +100,25 @@ export class App extends HTMLElement {
       case "0": store.setZoom([]); return true;
       case "t": this.switchTheme(); return true;
       case "?": this.help?.toggle(); return true;
+      case "ArrowUp": store.walk("up"); return true;
+      case "ArrowDown": store.walk("down"); return true;
+      case "ArrowLeft": store.walk("left"); return true;
+      case "ArrowRight": store.walk("right"); return true;
+      case "Enter": return this.zoomToSelected();
+      case "n": store.walkMatches(1); return true;
+      case "N": store.walkMatches(-1); return true;
       case "/": this.toolbar?.find(); return true;
       case "Backspace": return store.zoomBack();
       case "Escape": return this.escape();
       default: return false;
     }
+  }
+
+  zoomToSelected() {
+    const store = /** @type {Store} */ (this.store);
+    const selected = store.selected.peek();
+    if (selected !== null) store.setZoom(selected);
+    return selected !== null;
   }
 
   /** Clears one thing: search, selection, zoom, then the standing still. */

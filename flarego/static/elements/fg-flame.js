@@ -25,6 +25,8 @@ export class Flame extends FgElement {
   #pointer = null;
   /** @type {FlameScene | null} */
   #scene = null;
+  /** Whether to scroll to what was just selected. */
+  #follow = false;
   /** What was painted last, for tests and measurements. */
   painted = { sequence: -1, end: 0, receivedAt: 0, paintedAt: 0, clock: 0, frames: 0, cost: 0 };
 
@@ -36,11 +38,12 @@ export class Flame extends FgElement {
       return h("li", { title: hint, "data-id": id }, swatch, name);
     }));
     this.canvas = h("canvas", { class: "flame-canvas", tabIndex: 0, role: "img", "aria-label": "Flame graph" });
+    this.live = h("div", { class: "for-readers", role: "status" });
     this.message = h("div", { class: "flame-message", hidden: true });
     this.card = new FlameCard();
     this.append(
       h("div", { class: "flame-head" }, this.crumbs, this.legend),
-      h("div", { class: "flame-body" }, this.canvas, this.message), this.card.element);
+      h("div", { class: "flame-body" }, this.canvas, this.message), this.live, this.card.element);
     this.surface = new Surface(this.canvas, (context, size) => this.paint(context, size));
     this.restyle();
   }
@@ -55,6 +58,9 @@ export class Flame extends FgElement {
     this.effect(() => {
       store.zoom.value;
       this.scrolled = 0;
+    });
+    this.effect(() => {
+      if (store.selected.value !== null) this.#follow = true;
     });
     this.listen(canvas, "pointermove", (event) => this.point(event.clientX, event.clientY));
     this.listen(canvas, "pointerleave", () => this.point(-1, -1));
@@ -117,8 +123,11 @@ export class Flame extends FgElement {
       return;
     }
     const zoom = tree.resolve(store.zoom.peek());
+    const address = store.selected.peek();
+    const selected = address === null ? -1 : tree.resolve(address).node;
+    if (this.#follow && selected >= 0) this.bringIntoView(tree, selected, size);
+    this.#follow = false;
     this.lay(tree, zoom.node, size);
-    const selected = store.selected.peek();
     if (!this.character) {
       context.font = font;
       this.character = context.measureText("mmmmmmmmmm").width / 10;
@@ -126,16 +135,26 @@ export class Flame extends FgElement {
     this.#scene = {
       tree, boxes, ink, colours, font, character: this.character, scroll: this.scrolled, zoom: zoom.node,
       hovered: this.#pointer === null ? -1 : this.nodeAt(this.#pointer.x, this.#pointer.y),
-      selected: selected === null ? -1 : tree.resolve(selected).node || -1, searching: store.search !== null,
+      selected, searching: store.search !== null,
     };
     paintFlame(context, size, this.#scene);
     this.paintAround(this.#scene, zoom.whole);
     this.note(started);
   }
 
+  /** Brings a node's row into view. @param {import("../model/calltree.js").CallTree} tree @param {number} node @param {import("../paint/canvas.js").Size} size */
+  bringIntoView(tree, node, size) {
+    const y = tree.depth[node] * ROW;
+    if (y < this.scrolled) this.scrolled = y;
+    else if (y + 2 * ROW > this.scrolled + size.height) this.scrolled = y + 2 * ROW - size.height;
+    if (this.live) setText(this.live, `${tree.nameOf(node)}, ${share(tree.total[node], tree.total[0])}, depth ${tree.depth[node]}`);
+  }
+
   /** Lays out what is in view; scrolls back when there is less below than there was. @param {import("../model/calltree.js").CallTree} tree @param {number} zoom @param {import("../paint/canvas.js").Size} size */
   lay(tree, zoom, size) {
-    const place = () => layout(tree, zoom, size.width, Math.floor(this.scrolled / ROW), Math.ceil((this.scrolled + size.height) / ROW), this.boxes);
+    const place = () => layout(
+      tree, zoom, size.width, Math.floor(this.scrolled / ROW), Math.ceil((this.scrolled + size.height) / ROW), this.boxes,
+      1 / size.ratio);
     place();
     const room = Math.max(0, this.boxes.rows * ROW - size.height);
     if (this.scrolled <= room || this.boxes.rows === 0) return;

@@ -10,9 +10,12 @@ export const SHORTCUTS = Object.freeze([
   ["w", "weight: wall, CPU, count"],
   ["/", "search by regular expression"],
   ["Esc", "clear the search, then zoom back, then live"],
+  ["n  N", "next, previous match"],
+  ["← ↑ → ↓", "select a frame beside, above, below"],
+  ["Enter", "zoom into the selected frame"],
   ["Backspace", "zoom back"],
   ["0", "zoom out to all"],
-  ["i  s  r", "show idle, system goroutines, runtime frames"],
+  ["i  s  r", "show idle goroutines, system goroutines, runtime frames"],
   ["[  ]", "shorter, longer window"],
   ["t", "dark or light"],
   ["?", "this list"],
@@ -36,6 +39,7 @@ class Help extends FgElement {
     this.append(this.dialog);
   }
 
+  /** Opens the list, or closes it. */
   toggle() {
     if (this.dialog?.open) this.dialog.close();
     else this.dialog?.showModal();

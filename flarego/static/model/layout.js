@@ -1,15 +1,12 @@
 /**
  * The boxes of a flame graph that can be seen, as columns.
  *
- * Cost is proportional to what is drawn: a subtree narrower than half a pixel is passed over whole
+ * Cost is proportional to what is drawn: a subtree narrower than a device pixel is passed over whole
  * and leaves one grey mark, so nothing is lost silently. The zoomed node and everything above it are
  * as wide as the view.
  */
 
 /** @typedef {import("./calltree.js").CallTree} CallTree */
-
-/** Narrower boxes are not drawn, in CSS pixels. */
-export const MIN_WIDTH = 0.5;
 
 export class Boxes {
   n = 0;
@@ -55,19 +52,20 @@ export class Boxes {
  * @param {number} top
  * @param {number} bottom
  * @param {Boxes} boxes
+ * @param {number} [least] narrower boxes are not drawn, CSS pixels
  */
-export function layout(tree, zoom, width, top, bottom, boxes) {
+export function layout(tree, zoom, width, top, bottom, boxes, least = 1) {
   boxes.n = 0;
   const { total, depth, parent } = tree;
   for (let node = zoom; node >= 0; node = parent[node]) {
     if (depth[node] >= top && depth[node] < bottom) boxes.add(node, 0, width, depth[node]);
   }
   boxes.rows = depth[zoom] + 1;
-  if (total[zoom] > 0) descend(tree, zoom, width / total[zoom], top, bottom, boxes);
+  if (total[zoom] > 0) descend(tree, zoom, width / total[zoom], top, bottom, boxes, least);
 }
 
-/** @param {CallTree} tree @param {number} zoom @param {number} factor pixels per weight @param {number} top @param {number} bottom @param {Boxes} boxes */
-function descend(tree, zoom, factor, top, bottom, boxes) {
+/** @param {CallTree} tree @param {number} zoom @param {number} factor pixels per weight @param {number} top @param {number} bottom @param {Boxes} boxes @param {number} least */
+function descend(tree, zoom, factor, top, bottom, boxes, least) {
   const { total, depth, parent, firstChild, nextSibling } = tree;
   /** Left edge of the next child at each depth. @type {number[]} */
   const edge = [];
@@ -77,7 +75,7 @@ function descend(tree, zoom, factor, top, bottom, boxes) {
   while (node >= 0) {
     const w = total[node] * factor;
     const row = depth[node];
-    if (w >= MIN_WIDTH) {
+    if (w >= least) {
       if (row >= top && row < bottom) boxes.add(node, x, w, row);
       if (row >= boxes.rows) boxes.rows = row + 1;
       if (firstChild[node] >= 0) {

@@ -78,6 +78,7 @@ export function paintFlame(context, size, scene) {
   for (let i = 0; i < boxes.n; i++) {
     if (boxes.node[i] < 0) context.fillRect(boxes.x[i], boxes.row[i] * ROW - scroll, 1, ROW - 1);
   }
+  paintScrollbar(context, size, scene);
   outline(context, scene, scene.selected, ink.accent, 2);
   outline(context, scene, scene.hovered, ink.text, 1.5);
 }
@@ -96,14 +97,12 @@ function fillBoxes(context, size, scene) {
   }
   members.forEach((indices, b) => {
     context.fillStyle = colours[b].fill;
-    context.beginPath();
     for (const i of indices) {
       const left = Math.round(boxes.x[i] * ratio) / ratio;
       const right = Math.round((boxes.x[i] + boxes.width[i]) * ratio) / ratio;
       const gap = right - left >= 3 ? 1 : 0;
-      context.rect(left, boxes.row[i] * ROW - scroll, Math.max(1 / ratio, right - left - gap), ROW - 1);
+      context.fillRect(left, boxes.row[i] * ROW - scroll, Math.max(1 / ratio, right - left - gap), ROW - 1);
     }
-    context.fill();
   });
   return buckets;
 }
@@ -127,6 +126,17 @@ function paintLabels(context, scene, buckets) {
     if (ascii) context.fillText(text, boxes.x[i] + PADDING, y);
     else context.fillText(text, boxes.x[i] + PADDING, y, boxes.width[i] - 2 * PADDING);
   }
+}
+
+/** How much there is above and below, when not all of it fits. @param {CanvasRenderingContext2D} context @param {Size} size @param {FlameScene} scene */
+function paintScrollbar(context, size, { boxes, ink, scroll }) {
+  const all = boxes.rows * ROW;
+  if (all <= size.height) return;
+  context.fillStyle = ink.background;
+  context.fillRect(size.width - 8, 0, 8, size.height);
+  context.fillStyle = ink.faint;
+  const length = Math.max(24, (size.height / all) * size.height);
+  context.fillRect(size.width - 6, (scroll / (all - size.height)) * (size.height - length), 4, length);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {FlameScene} scene @param {number} node @param {string} colour @param {number} width */

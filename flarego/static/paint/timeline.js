@@ -105,15 +105,13 @@ function paintStates(context, scene, track, indices) {
   const base = new Float64Array(indices.length);
   for (const { values, colour } of layers) {
     context.fillStyle = colour;
-    context.beginPath();
     indices.forEach((index, i) => {
       if (values[index] === 0) return;
       const left = leftOf(scene, indices, i);
       const low = y.pixel(base[i]);
       const high = y.pixel((base[i] += values[index]));
-      context.rect(left, high, Math.max(0.5, time.pixel(series.end[index]) - left), low - high);
+      context.fillRect(left, high, Math.max(0.5, time.pixel(series.end[index]) - left), low - high);
     });
-    context.fill();
   }
   scaleLabel(context, scene, track, most > 0 ? count(top) : "");
 }
@@ -156,13 +154,11 @@ function paintQueue(context, scene, track, indices) {
   const top = roundUp(Math.max(4, most));
   const y = new Scale(0, top, track.top + track.height, track.top + 1);
   context.fillStyle = PALETTE.runnable;
-  context.beginPath();
   indices.forEach((index, i) => {
     const left = leftOf(scene, indices, i);
     const high = y.pixel(heights[i]);
-    context.rect(left, high, Math.max(0.5, time.pixel(series.end[index]) - left), track.top + track.height - high);
+    context.fillRect(left, high, Math.max(0.5, time.pixel(series.end[index]) - left), track.top + track.height - high);
   });
-  context.fill();
   scaleLabel(context, scene, track, count(top));
 }
 
