@@ -25,7 +25,7 @@ FORBIDDEN = "ptrace,kill,tkill,tgkill,rt_sigqueueinfo,rt_tgsigqueueinfo,process_
 def main() -> None:
     options = arguments(__doc__, rounds=4, seconds=5.0)
     with Target("pause") as target:
-        calls = _forbidden_calls(target.pid, options.seconds)
+        calls = forbidden_calls(target.pid, options.seconds)
         rows, stopped_seen = [], 0
         for _ in range(options.rounds):
             base, _ = _watch(target, options.seconds)
@@ -60,7 +60,7 @@ def _state(stat: Path) -> str:
     return stat.read_text().rpartition(") ")[2][0]
 
 
-def _forbidden_calls(pid: int, seconds: float) -> int | None:
+def forbidden_calls(pid: int, seconds: float) -> int | None:
     """Return how many forbidden system calls flarego made; None without strace."""
     if shutil.which("strace") is None:
         print("strace is not installed: system calls not watched")

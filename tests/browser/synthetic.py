@@ -290,17 +290,20 @@ def messages(source: Source, seconds: float) -> Iterator[bytes]:
         yield msgpack.packb(source.next())
 
 
-def application(play: Callable[[web.WebSocketResponse], Any], token: str = "") -> web.Application:
+def application(play: Callable[[web.WebSocketResponse], Any], token: Callable[[], str] = str) -> web.Application:
     """Serves the page with the real server's strictness; `play` sends what the socket shall carry."""
 
     @web.middleware
     async def strict(request: web.Request, handler: Any) -> web.StreamResponse:
-        if token and request.cookies.get("token") != token and request.query.get("token") != token:
+        wanted = token()
+        if wanted and wanted not in (request.cookies.get("token"), request.query.get("token")):
             return web.Response(status=401, text="a token is needed")
         response: web.StreamResponse = await handler(request)
         if not response.prepared:
             response.headers["Content-Security-Policy"] = CSP
             response.headers["Cache-Control"] = "no-store"
+            if wanted:
+                response.set_cookie("token", wanted, httponly=True, samesite="Strict")
         return response
 
     async def stream(request: web.Request) -> web.WebSocketResponse:
@@ -325,9 +328,10 @@ def application(play: Callable[[web.WebSocketResponse], Any], token: str = "") -
 
 async def live(socket: web.WebSocketResponse, source: Source, history: float = 0) -> None:
     """Plays `history` seconds at once, then a chunk every PERIOD for as long as the socket is open."""
-    source.started -= history
-    for message in messages(source, history):
-        await socket.send_bytes(message)
+    if history:
+        source.started -= history
+        for message in messages(source, history):
+            await socket.send_bytes(message)
     while not socket.closed:
         due = source.started + source.seconds + PERIOD
         await asyncio.sleep(max(0.0, due - time.time()))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from bench.common import Attached, Stream
+from conftest import Server
 from targets import Target, toolchains
 
 LIVE_TOLERANCE = 0.01
@@ -68,6 +71,27 @@ def test_every_cycle_and_pause_is_reported_once() -> None:
     for event in events:
         if event["cycle"] in newest_first:
             assert event["pause"] == newest_first[event["cycle"]]
+
+
+def test_a_busy_process_is_within_one_percent(serve_demo: Callable[..., Server]) -> None:
+    service = serve_demo(goroutines=2000)
+    with Attached(service.pid) as attached, Stream(attached.url) as stream:
+        for _ in range(10):
+            before = _tell(service)
+            seen = last_series(stream)
+            after = _tell(service)
+            for name, value in (
+                ("goroutines", goroutines(seen)),
+                ("gc_cycles", seen["gc.cycles"]),
+                ("/gc/heap/allocs:bytes", seen["heap.total_alloc"]),
+            ):
+                low, high = sorted((before[name], after[name]))
+                assert low * (1 - LIVE_TOLERANCE) <= value <= high * (1 + LIVE_TOLERANCE), name
+
+
+def _tell(service: Server) -> dict[str, float]:
+    told = json.loads(service.get("/metrics.json"))
+    return told | told["metrics"]
 
 
 def _metric(truth: Any, name: str) -> float:
