@@ -1,0 +1,1 @@
+"""The agent: finds processes, drains samplers and ships chunks."""

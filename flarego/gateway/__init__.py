@@ -1,0 +1,1 @@
+"""The gateway: keeps recent chunks, fans them out, and serves the dashboard."""
