@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,6 @@ from stage import Stage
 
 CHROMIUM = Path("/usr/bin/chromium")
 SHOTS = Path(__file__).resolve().parent / "shots"
-ATTACH_TIMEOUT_S = 30
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +26,8 @@ def browser() -> Iterator[Browser]:
         pytest.fail("chromium is needed for browser tests: tests/system.sh installs it")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
         yield browser
         browser.close()
 
@@ -49,7 +51,11 @@ class View:
         return self.page.evaluate(expression)
 
     def until(self, expression: str, timeout_s: float = 15) -> None:
-        self.page.wait_for_function(expression, timeout=timeout_s * 1000)
+        """Wait until an expression is true. Playwright's own wait is an eval in the page, which its policy forbids."""
+        deadline = time.monotonic() + timeout_s
+        while not self.ask(f"Boolean({expression})"):
+            assert time.monotonic() < deadline, f"{expression} did not come true in {timeout_s} s"
+            self.page.wait_for_timeout(50)
 
     def settle(self) -> None:
         """Wait for two frames: what was asked for is painted."""
@@ -86,14 +92,23 @@ class View:
 
 
 @pytest.fixture
-def view(browser: Browser, request: pytest.FixtureRequest) -> Iterator[View]:
+def endings() -> Iterator[ExitStack]:
+    """What is to end after the tab has been closed: a page whose server goes away complains."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def view(browser: Browser, endings: ExitStack, request: pytest.FixtureRequest) -> Iterator[View]:
     """A fresh tab. The test fails if the page logs an error or violates its content policy."""
     options = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"} | getattr(request, "param", {})
     context = browser.new_context(**options)
     page = context.new_page()
     view = View(page, request.node.name.removeprefix("test_").split("[")[0])
     page.on("pageerror", lambda error: view.problems.append(str(error)))
-    page.on("console", lambda message: view.problems.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console", lambda message: view.problems.append(message.text) if message.type in ("error", "warning") else None
+    )
     yield view
     context.close()
     unexpected = [p for p in view.problems if not (view.expected and re.search(view.expected, p))]
@@ -101,10 +116,10 @@ def view(browser: Browser, request: pytest.FixtureRequest) -> Iterator[View]:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage(endings: ExitStack) -> Stage:
     stage = Stage()
-    yield stage
-    stage.end()
+    endings.callback(stage.end)
+    return stage
 
 
 @dataclass
@@ -117,14 +132,13 @@ class Attached:
 
 
 @pytest.fixture
-def attach() -> Iterator[Callable[..., Attached]]:
+def attach(endings: ExitStack) -> Callable[..., Attached]:
     """A function that attaches the real flarego to a pid and gives its dashboard's address."""
-    running: list[subprocess.Popen[str]] = []
 
     def start(pid: int, *options: str, listen: str = "127.0.0.1:0") -> Attached:
         command = [sys.executable, "-m", "flarego.cli.main", "attach", "--pid", str(pid), "--listen", listen, *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
-        running.append(process)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        endings.callback(_end, process)
         assert process.stdout is not None
         said = []
         for line in process.stdout:
@@ -134,13 +148,15 @@ def attach() -> Iterator[Callable[..., Attached]]:
                 return Attached(process, found.group(), pid)
         raise AssertionError(f"flarego attach ended without an address: {''.join(said)}")
 
-    yield start
-    for process in running:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+    return start
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

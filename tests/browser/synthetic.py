@@ -23,8 +23,17 @@ from aiohttp import WSMsgType, web
 STATIC = Path(__file__).resolve().parents[2] / "flarego" / "static"
 STATES = ["running", "runnable", "syscall", "waiting", "preempted", "other"]
 REASONS = [
-    "", "chan receive", "chan send", "select", "sync.Mutex.Lock", "IO wait", "sleep", "sync.WaitGroup.Wait",
-    "GC worker (idle)", "finalizer wait", "sync.Cond.Wait",
+    "",
+    "chan receive",
+    "chan send",
+    "select",
+    "sync.Mutex.Lock",
+    "IO wait",
+    "sleep",
+    "sync.WaitGroup.Wait",
+    "GC worker (idle)",
+    "finalizer wait",
+    "sync.Cond.Wait",
 ]
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -34,9 +43,16 @@ PERIOD = 0.2
 GENERATION = 150
 NS = 1_000_000_000
 
-SERVE = ["net/http.(*Server).Serve.gowrap3", "net/http.(*conn).serve", "net/http.serverHandler.ServeHTTP",
-         "net/http.(*ServeMux).ServeHTTP", "net/http.HandlerFunc.ServeHTTP", "main.labelled.func1",
-         "runtime/pprof.Do", "main.labelled.func1.1"]
+SERVE = [
+    "net/http.(*Server).Serve.gowrap3",
+    "net/http.(*conn).serve",
+    "net/http.serverHandler.ServeHTTP",
+    "net/http.(*ServeMux).ServeHTTP",
+    "net/http.HandlerFunc.ServeHTTP",
+    "main.labelled.func1",
+    "runtime/pprof.Do",
+    "main.labelled.func1.1",
+]
 PRICES = [*SERVE, "example.com/orders.(*service).serveOrder", "example.com/orders.(*priceCache).get"]
 PARK = ["runtime.gopark"]
 
@@ -65,43 +81,155 @@ def _steady(n: float) -> Callable[[float], float]:
 
 ORDER = (("endpoint", "order"), ("tenant", "blue"))
 KINDS = [
-    Kind((*PRICES, "sync.(*Mutex).Lock", "internal/sync.(*Mutex).lockSlow", "runtime.semacquire1", *PARK), "waiting",
-         _wave(34, 30, 21), "sync.Mutex.Lock", labels=ORDER),
-    Kind((*PRICES, "example.com/orders.(*pool).query", "example.com/orders.(*pool).acquire", "runtime.selectgo", *PARK),
-         "waiting", _wave(22, 12, 33, 1), "select", labels=ORDER),
-    Kind((*SERVE, "example.com/orders.(*service).serveOrder", "example.com/orders.(*paymentClient).charge",
-          "net/http.(*Client).Do", "net/http.(*Client).do", "net/http.(*Transport).roundTrip",
-          "net/http.(*persistConn).roundTrip", "runtime.selectgo", *PARK), "waiting", _wave(40, 8, 13), "select",
-         labels=ORDER),
-    Kind((*SERVE, "example.com/orders.(*service).serveReport", "encoding/json.(*Encoder).Encode",
-          "encoding/json.(*encodeState).marshal", "encoding/json.(*encodeState).reflectValue",
-          "encoding/json.structEncoder.encode", "encoding/json.sliceEncoder.encode"), "running", _wave(1.4, 0.8, 9),
-         cpu=0.9),
-    Kind((*SERVE, "example.com/orders.(*service).serveReport", "encoding/json.(*Encoder).Encode",
-          "encoding/json.(*encodeState).marshal", "encoding/json.structEncoder.encode", "runtime.mallocgc",
-          "runtime.(*mcache).nextFree"), "running", _wave(0.5, 0.3, 7), cpu=0.9),
-    Kind((*SERVE, "example.com/orders.(*service).serveSearch", "sort.Slice", "sort.pdqsort_func",
-          "example.com/orders.(*service).serveSearch.func1"), "running", _wave(0.7, 0.6, 17), cpu=0.95),
+    Kind(
+        (*PRICES, "sync.(*Mutex).Lock", "internal/sync.(*Mutex).lockSlow", "runtime.semacquire1", *PARK),
+        "waiting",
+        _wave(34, 30, 21),
+        "sync.Mutex.Lock",
+        labels=ORDER,
+    ),
+    Kind(
+        (*PRICES, "example.com/orders.(*pool).query", "example.com/orders.(*pool).acquire", "runtime.selectgo", *PARK),
+        "waiting",
+        _wave(22, 12, 33, 1),
+        "select",
+        labels=ORDER,
+    ),
+    Kind(
+        (
+            *SERVE,
+            "example.com/orders.(*service).serveOrder",
+            "example.com/orders.(*paymentClient).charge",
+            "net/http.(*Client).Do",
+            "net/http.(*Client).do",
+            "net/http.(*Transport).roundTrip",
+            "net/http.(*persistConn).roundTrip",
+            "runtime.selectgo",
+            *PARK,
+        ),
+        "waiting",
+        _wave(40, 8, 13),
+        "select",
+        labels=ORDER,
+    ),
+    Kind(
+        (
+            *SERVE,
+            "example.com/orders.(*service).serveReport",
+            "encoding/json.(*Encoder).Encode",
+            "encoding/json.(*encodeState).marshal",
+            "encoding/json.(*encodeState).reflectValue",
+            "encoding/json.structEncoder.encode",
+            "encoding/json.sliceEncoder.encode",
+        ),
+        "running",
+        _wave(1.4, 0.8, 9),
+        cpu=0.9,
+    ),
+    Kind(
+        (
+            *SERVE,
+            "example.com/orders.(*service).serveReport",
+            "encoding/json.(*Encoder).Encode",
+            "encoding/json.(*encodeState).marshal",
+            "encoding/json.structEncoder.encode",
+            "runtime.mallocgc",
+            "runtime.(*mcache).nextFree",
+        ),
+        "running",
+        _wave(0.5, 0.3, 7),
+        cpu=0.9,
+    ),
+    Kind(
+        (
+            *SERVE,
+            "example.com/orders.(*service).serveSearch",
+            "sort.Slice",
+            "sort.pdqsort_func",
+            "example.com/orders.(*service).serveSearch.func1",
+        ),
+        "running",
+        _wave(0.7, 0.6, 17),
+        cpu=0.95,
+    ),
     Kind((*SERVE, "example.com/orders.(*service).serveSearch"), "runnable", _wave(3, 3, 11)),
-    Kind(("net/http.(*Server).Serve.gowrap3", "net/http.(*conn).serve", "net/http.(*conn).readRequest",
-          "bufio.(*Reader).Peek", "internal/poll.(*FD).Read", "internal/poll.runtime_pollWait", *PARK), "waiting",
-         _wave(120, 20, 61), "IO wait"),
-    Kind(("example.com/orders.(*workers).run", "runtime.chanrecv2", *PARK), "waiting", _steady(64), "chan receive",
-         created_by="example.com/orders.newWorkers"),
-    Kind(("example.com/orders.(*workers).run", "example.com/orders.(*workers).deliver", "os.(*File).Write",
-          "internal/poll.(*FD).Write", "syscall.write", "syscall.Syscall"), "syscall", _wave(4, 3, 15),
-         created_by="example.com/orders.newWorkers", cpu=0.2),
-    Kind(("example.com/orders.(*followers).announce.func1", "example.com/orders.(*follower).send", "runtime.chansend1",
-          *PARK), "waiting", lambda t: 3 + 0.2 * t, "chan send",
-         created_by="example.com/orders.(*followers).announce"),
-    Kind(("example.com/orders.(*ledger).retry[go.shape.struct { id int64 }]", "time.Sleep", *PARK), "waiting",
-         _wave(9, 4, 25), "sleep", created_by="example.com/orders.(*service).serveOrder"),
-    Kind(("runtime.main", "main.main", "sync.(*WaitGroup).Wait", "runtime.semacquire1", *PARK), "waiting", _steady(1),
-         "sync.WaitGroup.Wait", created_by=""),
-    Kind(("runtime.gcBgMarkWorker", *PARK), "waiting", _steady(4), "GC worker (idle)", "runtime.gcBgMarkStartWorkers",
-         system=True),
-    Kind(("runtime.gcBgMarkWorker", "runtime.systemstack", "runtime.gcDrain", "runtime.scanobject"), "running",
-         _wave(0.3, 0.3, 4), created_by="runtime.gcBgMarkStartWorkers", system=True, cpu=0.9),
+    Kind(
+        (
+            "net/http.(*Server).Serve.gowrap3",
+            "net/http.(*conn).serve",
+            "net/http.(*conn).readRequest",
+            "bufio.(*Reader).Peek",
+            "internal/poll.(*FD).Read",
+            "internal/poll.runtime_pollWait",
+            *PARK,
+        ),
+        "waiting",
+        _wave(120, 20, 61),
+        "IO wait",
+    ),
+    Kind(
+        ("example.com/orders.(*workers).run", "runtime.chanrecv2", *PARK),
+        "waiting",
+        _steady(64),
+        "chan receive",
+        created_by="example.com/orders.newWorkers",
+    ),
+    Kind(
+        (
+            "example.com/orders.(*workers).run",
+            "example.com/orders.(*workers).deliver",
+            "os.(*File).Write",
+            "internal/poll.(*FD).Write",
+            "syscall.write",
+            "syscall.Syscall",
+        ),
+        "syscall",
+        _wave(4, 3, 15),
+        created_by="example.com/orders.newWorkers",
+        cpu=0.2,
+    ),
+    Kind(
+        (
+            "example.com/orders.(*followers).announce.func1",
+            "example.com/orders.(*follower).send",
+            "runtime.chansend1",
+            *PARK,
+        ),
+        "waiting",
+        lambda t: 3 + 0.2 * t,
+        "chan send",
+        created_by="example.com/orders.(*followers).announce",
+    ),
+    Kind(
+        ("example.com/orders.(*ledger).retry[go.shape.struct { id int64 }]", "time.Sleep", *PARK),
+        "waiting",
+        _wave(9, 4, 25),
+        "sleep",
+        created_by="example.com/orders.(*service).serveOrder",
+    ),
+    Kind(
+        ("runtime.main", "main.main", "sync.(*WaitGroup).Wait", "runtime.semacquire1", *PARK),
+        "waiting",
+        _steady(1),
+        "sync.WaitGroup.Wait",
+        created_by="",
+    ),
+    Kind(
+        ("runtime.gcBgMarkWorker", *PARK),
+        "waiting",
+        _steady(4),
+        "GC worker (idle)",
+        "runtime.gcBgMarkStartWorkers",
+        system=True,
+    ),
+    Kind(
+        ("runtime.gcBgMarkWorker", "runtime.systemstack", "runtime.gcDrain", "runtime.scanobject"),
+        "running",
+        _wave(0.3, 0.3, 4),
+        created_by="runtime.gcBgMarkStartWorkers",
+        system=True,
+        cpu=0.9,
+    ),
     Kind(("runtime.runfinq", *PARK), "waiting", _steady(1), "finalizer wait", "runtime.createfing", system=True),
 ]
 
@@ -114,8 +242,15 @@ def many(n: int, seed: int = 7) -> list[Kind]:
         depth = rng.randrange(6, 40)
         stack = [f"example.com/big/p{rng.randrange(3)}.(*T{d}).M{rng.randrange(1 + d // 4)}" for d in range(depth)]
         state = rng.choice(["waiting"] * 6 + ["running", "runnable", "syscall"])
-        kinds.append(Kind((*stack, f"example.com/big.leaf{i}"), state, _wave(rng.random() * 4, 1, rng.uniform(5, 60)),
-                          rng.choice(REASONS[1:8]) if state == "waiting" else "", cpu=0.5 if state == "running" else 0))
+        kinds.append(
+            Kind(
+                (*stack, f"example.com/big.leaf{i}"),
+                state,
+                _wave(rng.random() * 4, 1, rng.uniform(5, 60)),
+                rng.choice(REASONS[1:8]) if state == "waiting" else "",
+                cpu=0.5 if state == "running" else 0,
+            )
+        )
     return kinds
 
 
@@ -150,7 +285,8 @@ class Definitions:
             runtime = name.startswith(("runtime.", "internal/sync.")) and name != "runtime.main"
             line = 20 + sum(name.encode()) % 700
             self.new["frames"].append(
-                (self.string(name), self.string(f"/src/{package}/{package.rsplit('/', 1)[-1]}.go"), line, 2 * runtime))
+                (self.string(name), self.string(f"/src/{package}/{package.rsplit('/', 1)[-1]}.go"), line, 2 * runtime)
+            )
         return self.frames[name]
 
     def node(self, stack: tuple[str, ...]) -> int:
@@ -167,10 +303,14 @@ class Definitions:
         key = (kind.created_by, kind.stack[0], kind.system, kind.labels)
         if key not in self.groups:
             self.groups[key] = len(self.groups)
-            self.new["groups"].append({
-                "created_by": self.frame(kind.created_by) if kind.created_by else -1, "entry": self.frame(kind.stack[0]),
-                "labels": dict(kind.labels), "system": kind.system,
-            })
+            self.new["groups"].append(
+                {
+                    "created_by": self.frame(kind.created_by) if kind.created_by else -1,
+                    "entry": self.frame(kind.stack[0]),
+                    "labels": dict(kind.labels),
+                    "system": kind.system,
+                }
+            )
         return self.groups[key]
 
     def take(self) -> dict[str, Any]:
@@ -180,10 +320,16 @@ class Definitions:
         out: dict[str, Any] = {"strings": new["strings"], "groups": new["groups"]}
         if frames:
             functions, files, lines, flags = (list(column) for column in zip(*frames, strict=True))
-            out["frames"] = {"function": _column("I", functions), "file": _column("I", files),
-                             "line": _column("I", lines), "flags": _column("B", flags)}
-            out["locations"] = {"count": _column("B", [1] * len(frames)),
-                                "frame": _column("I", list(range(start, start + len(frames))))}
+            out["frames"] = {
+                "function": _column("I", functions),
+                "file": _column("I", files),
+                "line": _column("I", lines),
+                "flags": _column("B", flags),
+            }
+            out["locations"] = {
+                "count": _column("B", [1] * len(frames)),
+                "frame": _column("I", list(range(start, start + len(frames)))),
+            }
         if nodes:
             parents, locations = (list(column) for column in zip(*nodes, strict=True))
             out["nodes"] = {"parent": _column("I", parents), "location": _column("I", locations)}
@@ -213,11 +359,23 @@ class Source:
 
     def hello(self) -> dict[str, Any]:
         return {
-            "type": "process", "version": 1, "process": self.process, "pid": self.pid, "name": self.name,
-            "command": f"/srv/{self.name} -listen :8080", "host": "build-7", "runtime": "go", "runtime_version": "go1.27.3",
-            "module": f"example.com/{self.name}", "build_id": "", "task": "goroutine", "states": STATES,
-            "reasons": REASONS, "engine": {"name": self.engine[0], "why": self.engine[1]},
-            "epoch": int(self.started * NS), "budget": 0.01,
+            "type": "process",
+            "version": 1,
+            "process": self.process,
+            "pid": self.pid,
+            "name": self.name,
+            "command": f"/srv/{self.name} -listen :8080",
+            "host": "build-7",
+            "runtime": "go",
+            "runtime_version": "go1.27.3",
+            "module": f"example.com/{self.name}",
+            "build_id": "",
+            "task": "goroutine",
+            "states": STATES,
+            "reasons": REASONS,
+            "engine": {"name": self.engine[0], "why": self.engine[1]},
+            "epoch": int(self.started * NS),
+            "budget": 0.01,
         }
 
     def next(self) -> dict[str, Any]:
@@ -228,17 +386,38 @@ class Source:
         rows = [self._row(kind) for kind in self.kinds]
         kept = [row for row in rows if row[5] > 0 or row[7] > 0]
         names = ("node", "group", "state", "reason", "flags", "wall", "cpu", "count", "wait")
-        columns = {name: _column(code, list(values)) for name, code, values in
-                   zip(names, "IIBBBddId", zip(*kept, strict=True), strict=True)}
-        counts = {state: sum(row[7] for row, kind in zip(rows, self.kinds, strict=True)
-                             if kind.state == state and not kind.system) for state in STATES}
+        columns = {
+            name: _column(code, list(values))
+            for name, code, values in zip(names, "IIBBBddId", zip(*kept, strict=True), strict=True)
+        }
+        counts = {
+            state: sum(
+                row[7] for row, kind in zip(rows, self.kinds, strict=True) if kind.state == state and not kind.system
+            )
+            for state in STATES
+        }
         chunk = {
-            "type": "chunk", "process": self.process, "generation": self.sequence // GENERATION,
-            "sequence": self.sequence, "start": int(start * NS), "end": int(self.seconds * NS),
-            **self.definitions.take(), "rows": columns, "series": self._series(counts), "events": self._collect(),
-            "sampler": {"engine": self.engine[0], "scan_hz": 24.0, "oncpu_hz": 997.0 if self.engine[0] == "perf" else 0,
-                        "cpu": 0.0078 + 0.002 * self.rng.random(), "budget": 0.01, "scans": 5, "torn": 0, "lost": 0,
-                        "goroutines": sum(row[7] for row in rows)},
+            "type": "chunk",
+            "process": self.process,
+            "generation": self.sequence // GENERATION,
+            "sequence": self.sequence,
+            "start": int(start * NS),
+            "end": int(self.seconds * NS),
+            **self.definitions.take(),
+            "rows": columns,
+            "series": self._series(counts),
+            "events": self._collect(),
+            "sampler": {
+                "engine": self.engine[0],
+                "scan_hz": 24.0,
+                "oncpu_hz": 997.0 if self.engine[0] == "perf" else 0,
+                "cpu": 0.0078 + 0.002 * self.rng.random(),
+                "budget": 0.01,
+                "scans": 5,
+                "torn": 0,
+                "lost": 0,
+                "goroutines": sum(row[7] for row in rows),
+            },
         }
         if self.sequence % 5 == 0:
             chunk |= self._second(kept)
@@ -251,15 +430,37 @@ class Source:
         wall = mean * PERIOD * NS
         node, group = self.definitions.node(kind.stack), self.definitions.group(kind)
         wait = min(self.seconds, 40.0 if mean > 50 else 1.3) * NS if kind.state == "waiting" else 0.0
-        return (node, group, STATES.index(kind.state), REASONS.index(kind.reason), 0, wall, wall * kind.cpu, count, wait)
+        return (
+            node,
+            group,
+            STATES.index(kind.state),
+            REASONS.index(kind.reason),
+            0,
+            wall,
+            wall * kind.cpu,
+            count,
+            wait,
+        )
 
     def _series(self, counts: dict[str, int]) -> dict[str, float]:
         self.live += 4e5 * (1 + self.rng.random())
         return {
-            **{f"goroutines.{state}": n for state, n in counts.items()}, "goroutines.system": 6,
-            "runq.global": 0, "runq.local": max(0, counts["runnable"] - 1), "processors": 4, "processors.idle": 1,
-            "threads": 11, "threads.idle": 4, "threads.spinning": 1, "sched.latency.p50": 4e3, "sched.latency.p99": 2e5,
-            "heap.live": self.live, "heap.goal": self.goal, "heap.limit": 0, "stacks": 2e6, "gc.cycles": self.cycles,
+            **{f"goroutines.{state}": n for state, n in counts.items()},
+            "goroutines.system": 6,
+            "runq.global": 0,
+            "runq.local": max(0, counts["runnable"] - 1),
+            "processors": 4,
+            "processors.idle": 1,
+            "threads": 11,
+            "threads.idle": 4,
+            "threads.spinning": 1,
+            "sched.latency.p50": 4e3,
+            "sched.latency.p99": 2e5,
+            "heap.live": self.live,
+            "heap.goal": self.goal,
+            "heap.limit": 0,
+            "stacks": 2e6,
+            "gc.cycles": self.cycles,
         }
 
     def _collect(self) -> list[dict[str, Any]]:
@@ -268,18 +469,40 @@ class Source:
         self.cycles += 1
         self.live = 9e6 + 4e6 * self.rng.random()
         self.goal = 2 * self.live
-        return [{"kind": "gc", "at": int((self.seconds - 0.05) * NS), "cycle": self.cycles,
-                 "pause": int(4e4 + 3e5 * self.rng.random() ** 4 * 10)}]
+        return [
+            {
+                "kind": "gc",
+                "at": int((self.seconds - 0.05) * NS),
+                "cycle": self.cycles,
+                "pause": int(4e4 + 3e5 * self.rng.random() ** 4 * 10),
+            }
+        ]
 
     def _second(self, rows: list[tuple[float, ...]]) -> dict[str, Any]:
         waits = [row for row in rows if STATES[int(row[2])] == "waiting" and row[7] > 1]
         kinds = {"sync.Mutex.Lock": "semaphore", "chan receive": "channel", "chan send": "channel", "select": "channel"}
         return {
-            "waits": [{"kind": kinds.get(REASONS[int(row[3])], "poll"), "address": hex(0xC000000000 + 0x1A40 * int(row[0])),
-                       "count": int(row[7]), "longest": int(row[8]), "reason": int(row[3]), "node": int(row[0])}
-                      for row in waits][:200],
-            "processors": [{"id": i, "status": [1, 1, 2, 0][i], "runq": [3, 0, 1, 0][i],
-                            "schedtick": 1000 * self.sequence + i, "syscalltick": 10 * self.sequence} for i in range(4)],
+            "waits": [
+                {
+                    "kind": kinds.get(REASONS[int(row[3])], "poll"),
+                    "address": hex(0xC000000000 + 0x1A40 * int(row[0])),
+                    "count": int(row[7]),
+                    "longest": int(row[8]),
+                    "reason": int(row[3]),
+                    "node": int(row[0]),
+                }
+                for row in waits
+            ][:200],
+            "processors": [
+                {
+                    "id": i,
+                    "status": [1, 1, 2, 0][i],
+                    "runq": [3, 0, 1, 0][i],
+                    "schedtick": 1000 * self.sequence + i,
+                    "syscalltick": 10 * self.sequence,
+                }
+                for i in range(4)
+            ],
         }
 
 

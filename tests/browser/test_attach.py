@@ -17,7 +17,8 @@ pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(
         importlib.util.find_spec("flarego.cli") is None or importlib.util.find_spec("flarego.cli.main") is None,
-        reason="there is no command line yet"),
+        reason="there is no command line yet",
+    ),
 ]
 Attach = Callable[..., Attached]
 Serve = Callable[..., Any]
@@ -54,7 +55,9 @@ def test_zoom_stays_put_on_a_live_target(view: View, serve_demo: Serve, attach: 
     zoom, first = view.ask("flarego.store.zoom.peek()"), view.ask("flarego.painted().sequence")
     view.until(f"flarego.painted().sequence > {first} + 25", 30)
     assert view.ask("flarego.store.zoom.peek()") == zoom
-    assert view.frame("main.(*followers).watch")["width"] == view.ask("document.querySelector('.flame-canvas').clientWidth")
+    assert view.frame("main.(*followers).watch")["width"] == view.ask(
+        "document.querySelector('.flame-canvas').clientWidth"
+    )
 
 
 def test_a_killed_target_is_said_to_have_gone(view: View, serve_demo: Serve, attach: Attach) -> None:
@@ -73,5 +76,5 @@ def test_without_the_token_there_is_no_page(serve_demo: Serve, attach: Attach) -
     url = attach(serve_demo().pid).url
     assert "token=" in url
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(url.split("?")[0], timeout=10)  # noqa: S310
+        urllib.request.urlopen(url.split("?")[0], timeout=10)
     assert refused.value.code in (401, 403)

@@ -99,8 +99,14 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 
 def test_names_chosen_by_strangers_are_text(view: View, stage: Stage) -> None:
     kinds = [
-        Kind((f"main.{HOSTILE}", "main.\u202eevil\u0000\n", "x" * 5000), "waiting", lambda _t: 3, "select",
-             created_by=f"main.{HOSTILE}", labels=((HOSTILE, HOSTILE),)),
+        Kind(
+            (f"main.{HOSTILE}", "main.\u202eevil\u0000\n", "x" * 5000),
+            "waiting",
+            lambda _t: 3,
+            "select",
+            created_by=f"main.{HOSTILE}",
+            labels=((HOSTILE, HOSTILE),),
+        ),
         *KINDS,
     ]
     stage.prepare(Source(kinds=kinds, name=HOSTILE), 20)
@@ -148,14 +154,16 @@ OVERLAPS = """() => {
   const groups = ["fg-header", "fg-toolbar", ".flame-head", "fg-status", ".tabs", ".table-head"];
   const out = [];
   for (const group of groups) {
-    const leaves = [...document.querySelectorAll(`${group} *`)].filter((e) => e.checkVisibility() && e.children.length === 0
-      && (e.textContent.trim() || e.matches("input, select")) && !e.closest("option, [hidden]") && !e.matches("option"));
+    const leaves = [...document.querySelectorAll(`${group} *`)].filter((e) => e.checkVisibility()
+      && e.children.length === 0 && (e.textContent.trim() || e.matches("input, select")) && !e.closest("option, [hidden]"));
     const boxes = leaves.map((e) => [e, e.getBoundingClientRect()]).filter(([, b]) => b.width && b.height);
     for (const [e, b] of boxes) {
-      if (!e.closest("fg-status, .crumbs, .legend, .table-head") && b.right > innerWidth + 1) out.push(`${e.textContent} leaves the page`);
+      const cut = e.closest("fg-status, .crumbs, .legend, .table-head");
+      if (!cut && b.right > innerWidth + 1) out.push(`${e.textContent} leaves the page`);
       for (const [f, c] of boxes) {
         const inside = e.contains(f) || f.contains(e) || e === f;
-        if (!inside && b.left < c.right - 1 && c.left < b.right - 1 && b.top < c.bottom - 1 && c.top < b.bottom - 1)
+        const across = b.left < c.right - 1 && c.left < b.right - 1;
+        if (!inside && across && b.top < c.bottom - 1 && c.top < b.bottom - 1)
           out.push(`${e.textContent} over ${f.textContent}`);
       }
     }

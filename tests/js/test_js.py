@@ -13,7 +13,7 @@ TSC = HERE / "node_modules" / "typescript" / "bin" / "tsc"
 
 
 def _run(*command: str | Path) -> None:
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
