@@ -1,0 +1,6 @@
+"""`python -m flarego`."""
+
+from flarego.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The `flarego` command: verbs are imported when they are used, errors are caught once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import NoReturn
+
+import click
+
+from flarego.errors import FlareError
+
+_VERBS: Mapping[str, str] = {
+    "attach": "Show, live in the browser, what every goroutine of a running process is doing.",
+    "ps": "List the processes that can be attached to.",
+    "dump": "Print every goroutine once, in the layout of Go's own debug=2 text.",
+    "doctor": "Say what this machine and user permit, and the remedy for what they do not.",
+    "demo": "Build the bundled Go service, run it under load and attach to it.",
+    "version": "Print the version.",
+}
+_EXIT_CODES = """\b
+Exit codes:
+  0  done, or ended by Ctrl-C or --duration
+  1  an error without a code of its own
+  2  the command line could not be understood
+  3  no such process, or more than one
+  4  a process that can never be attached to: not Go, 32-bit, zombie, kernel thread
+  5  the process exited, or replaced its program
+  6  not permitted
+  7  a Go version or layout that is not known
+  8  a corrupt executable or file
+  9  cannot listen on that address
+"""
+
+
+class Verbs(click.Group):
+    """A group whose commands lie in modules of their own, imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"flarego.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+
+@click.group(cls=Verbs, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+def flarego() -> None:
+    """See, live, what every goroutine of a running process is doing: running, runnable, blocked and on what.
+
+    Nothing is added to the target and nothing is stopped.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    try:
+        code = flarego.main(standalone_mode=False)
+    except click.ClickException as e:
+        e.show()
+        code = e.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except FlareError as e:
+        click.echo(f"flarego: {e.message}", err=True)
+        if e.remedy:
+            click.echo(f"remedy: {e.remedy}", err=True)
+        code = e.exit_code
+    except BrokenPipeError:  # whoever read our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as e:
+        if os.environ.get("FLAREGO_DEBUG"):
+            raise
+        click.echo(f"flarego: a bug: {type(e).__name__}: {e}", err=True)
+        click.echo("remedy: run again with FLAREGO_DEBUG=1 and report what it prints", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
