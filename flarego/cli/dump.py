@@ -66,7 +66,7 @@ def to_json(g: Goroutine, process: GoProcess, runtime: bool) -> dict[str, Any]:
         "waited_ns": now - g["wait_since"] if g["wait_since"] else None,
         "waits_on": _waits_on(g, process),
         "sleeps_for_ns": max(g["sleep_until"] - now, 0) if _WAIT_KINDS[g["wait_kind"]] == "timer" else None,
-        "created_by": _frame(symbols.creation(g["gopc"])) if g["gopc"] else None,
+        "created_by": _frame(symbols.creation(g["gopc"])) if g["gopc"] and g["goid"] != 1 else None,
         "parent": g["parent"] or None,
         "entry": _frame(symbols.entry(g["startpc"])) if g["startpc"] else None,
         "labels": process.labels.read(g["labels"]),

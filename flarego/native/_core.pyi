@@ -33,6 +33,8 @@ class Function:
     start_line: int
     func_id: int
     flag: int
+    n_pcdata: int
+    n_funcdata: int
 
 # (text, etext, min_pc, max_pc, ftab, n_ftab, pclntab, pclntab_end, func_base, pctab, func_size, gofunc, quantum)
 Module = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int]

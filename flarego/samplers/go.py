@@ -169,9 +169,11 @@ class GoSampler:
 
     def _group(self, gopc: int, startpc: int, labels: int, system: int) -> dict[str, Any]:
         symbols, number = self._process.symbols, self._definitions.frame
+        entry = symbols.entry(startpc) if startpc else None
+        created = gopc and not (entry and entry.function == "runtime.main")  # that one begins with the program
         return {
-            "created_by": number(symbols.creation(gopc)) if gopc else -1,
-            "entry": number(symbols.entry(startpc)) if startpc else -1,
+            "created_by": number(symbols.creation(gopc)) if created else -1,
+            "entry": number(entry) if entry else -1,
             "labels": read_labels(self._native.labels(labels)),
             "system": bool(system),
         }
