@@ -96,9 +96,7 @@ def add_program(table: dict[str, Any], stream: BinaryIO, *, source: str, experim
     return name
 
 
-def add_version(
-    table: dict[str, Any], name: str, shapes: dict[str, Shape], reasons: list[str], source: str
-) -> None:
+def add_version(table: dict[str, Any], name: str, shapes: dict[str, Shape], reasons: list[str], source: str) -> None:
     """Add or replace one version; shapes and reason tables that are already there are shared."""
     chosen = {
         struct: _intern(table["shapes"].setdefault(struct, []), shape_to_json(shape))

@@ -110,9 +110,7 @@ class Release:
 def _table() -> dict[str, Any]:
     text = resources.files("flarego.golang").joinpath("layouts.json").read_text("utf-8")
     table: dict[str, Any] = json.loads(text)
-    table["shapes"] = {
-        name: [shape_from_json(shape) for shape in shapes] for name, shapes in table["shapes"].items()
-    }
+    table["shapes"] = {name: [shape_from_json(shape) for shape in shapes] for name, shapes in table["shapes"].items()}
     return table
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from flarego.errors import CorruptBinary, NotAttachable
 from flarego.golang.image import Image
 from flarego.golang.layout import Release
+
 if TYPE_CHECKING:
     from flarego.native._core import Module
 

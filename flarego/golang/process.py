@@ -159,9 +159,7 @@ def _tables(memory: Memory, modules: list[ModuleData], release: Release) -> Tabl
         raise NotAttachable("the Go function table in the process is malformed") from None
 
 
-def _find(
-    image: Image, release: Release, functions: RuntimeFunctions, module: ModuleData
-) -> tuple[Addresses, Release]:
+def _find(image: Image, release: Release, functions: RuntimeFunctions, module: ModuleData) -> tuple[Addresses, Release]:
     start, end = functions.span
     text = image.memory.read_some(start, end - start)
     finder = Finder(image.memory, release, code_targets(text, start, module.data), inner_pids(image.pid))

@@ -29,7 +29,13 @@ class Symbols:
     """Symbols of a binary, read through Memory and cached. A malformed table costs the frame, not an exception."""
 
     def __init__(
-        self, memory: Memory, tables: Tables, modules: Sequence[ModuleData], *, node_size: int, wrapper_id: int,
+        self,
+        memory: Memory,
+        tables: Tables,
+        modules: Sequence[ModuleData],
+        *,
+        node_size: int,
+        wrapper_id: int,
         minor: int,
     ) -> None:
         self._memory = memory

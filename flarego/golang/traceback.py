@@ -53,9 +53,7 @@ class Style:
     """More to say in the header, by goroutine id."""
 
 
-def format_dump(
-    goroutines: Iterable[Goroutine], symbols: Symbols, labels: LabelReader, style: Style
-) -> Iterator[str]:
+def format_dump(goroutines: Iterable[Goroutine], symbols: Symbols, labels: LabelReader, style: Style) -> Iterator[str]:
     """Yield the text of each goroutine that is shown, with an empty line between them."""
     separator = ""
     for goroutine in goroutines:
@@ -91,9 +89,7 @@ def call_stack(goroutine: Goroutine, symbols: Symbols, limit: int | None = None)
     return frames
 
 
-def format_goroutine(
-    goroutine: Goroutine, symbols: Symbols, labels: LabelReader, style: Style
-) -> Iterator[str]:
+def format_goroutine(goroutine: Goroutine, symbols: Symbols, labels: LabelReader, style: Style) -> Iterator[str]:
     """Yield the lines of one goroutine."""
     yield header(goroutine, labels, style)
     if goroutine["pcs"]:

@@ -32,9 +32,7 @@ def elect(targets: Sequence[int], shapes: Sequence[Shape], accept: Callable[[int
 
     `targets` are sorted addresses that runtime code refers to. Of equal scores the earlier shape wins.
     """
-    ballots = sorted(
-        (ballot for shape in shapes for ballot in _ballots(targets, shape)), key=lambda vote: -vote.score
-    )
+    ballots = sorted((ballot for shape in shapes for ballot in _ballots(targets, shape)), key=lambda vote: -vote.score)
     return next((vote for vote in ballots if vote.score > 0 and accept(vote.address, vote.shape)), None)
 
 
