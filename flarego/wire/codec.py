@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import msgpack
 
@@ -15,6 +16,8 @@ VERSION = 1
 MAX_MESSAGE = 64 << 20
 """Bytes. A first chunk of 100,000 distinct stacks is about 10 MB."""
 _MAX_ITEMS = 4 << 20
+_PROCESS_TEXTS = ("process", "name", "command", "host", "runtime", "runtime_version", "module", "build_id", "task")
+_T = TypeVar("_T")
 
 
 class BadMessage(FlareError):
@@ -25,7 +28,8 @@ class BadMessage(FlareError):
 
 def encode(message: Message) -> bytes:
     """Return the message's bytes."""
-    packed: bytes = msgpack.packb(_to_map(message))
+    # Names of processes and symbols need not be Unicode; that must not stop the stream.
+    packed: bytes = msgpack.packb(_to_map(message), unicode_errors="replace")
     return packed
 
 
@@ -62,19 +66,9 @@ def _to_map(message: Message) -> dict[str, Any]:
             always = ("process", "generation", "sequence", "start", "end")
             return {"type": "chunk"} | {k: v for k, v in value.items() if v or k in always}
         case Gone():
-            return {
-                "type": "gone",
-                "process": message.process,
-                "at": message.at,
-                "why": message.why,
-            }
+            return {"type": "gone", "process": message.process, "at": message.at, "why": message.why}
         case Gap():
-            return {
-                "type": "gap",
-                "process": message.process,
-                "from": message.first,
-                "to": message.last,
-            }
+            return {"type": "gap", "process": message.process, "from": message.first, "to": message.last}
 
 
 def _from_map(value: dict[str, Any]) -> Message | None:
@@ -84,44 +78,47 @@ def _from_map(value: dict[str, Any]) -> Message | None:
         case "chunk":
             return _chunk(value)
         case "gone":
-            return Gone(_get(value, "process", str), _get(value, "at", int), _get(value, "why", str))
+            return Gone(_get(value, "process", str), _natural(value, "at"), _get(value, "why", str))
         case "gap":
-            return Gap(_get(value, "process", str), _get(value, "from", int), _get(value, "to", int))
+            return Gap(_get(value, "process", str), _natural(value, "from"), _natural(value, "to"))
         case _:
             return None
 
 
-def _get(value: Mapping[str, Any], key: str, kind: type) -> Any:
+def _get(value: Mapping[str, Any], key: str, kind: type[_T]) -> _T:
     found = value.get(key)
-    if not isinstance(found, kind) or isinstance(found, bool):
+    if not isinstance(found, kind):
         raise BadMessage(f"{key!r} should be {kind.__name__}, not {type(found).__name__}")
     return found
 
 
+def _natural(value: Mapping[str, Any], key: str) -> int:
+    found = value.get(key)
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise BadMessage(f"{key!r} should be a number from 0 on")
+    return found
+
+
+def _fraction(value: Mapping[str, Any], key: str) -> float:
+    found = value.get(key)
+    if not isinstance(found, int | float) or not 0 <= found < math.inf:
+        raise BadMessage(f"{key!r} should be a fraction from 0 on")
+    return float(found)
+
+
 def _process(value: dict[str, Any]) -> ProcessInfo:
-    version = _get(value, "version", int)
+    version = _natural(value, "version")
     if version > VERSION:
         raise BadMessage(
             f"a stream of version {version}; this flarego knows versions up to {VERSION}",
             remedy="update flarego",
         )
     engine = _get(value, "engine", dict)
-    texts = (
-        "process",
-        "name",
-        "command",
-        "host",
-        "runtime",
-        "runtime_version",
-        "module",
-        "build_id",
-        "task",
-    )
     return ProcessInfo(
-        **{key: _get(value, key, str) for key in texts},
-        pid=_get(value, "pid", int),
-        epoch=_get(value, "epoch", int),
-        budget=float(_get(value, "budget", (int, float))),  # type: ignore[arg-type]
+        **{key: _get(value, key, str) for key in _PROCESS_TEXTS},
+        pid=_natural(value, "pid"),
+        epoch=_natural(value, "epoch"),
+        budget=_fraction(value, "budget"),
         states=tuple(_texts(value, "states")),
         reasons=tuple(_texts(value, "reasons")),
         engine=_get(engine, "name", str),
@@ -130,12 +127,15 @@ def _process(value: dict[str, Any]) -> ProcessInfo:
 
 
 def _chunk(value: dict[str, Any]) -> Chunk:
+    start, end = _natural(value, "start"), _natural(value, "end")
+    if end < start:
+        raise BadMessage("a chunk that ends before it starts")
     return Chunk(
         process=_get(value, "process", str),
-        generation=_get(value, "generation", int),
-        sequence=_get(value, "sequence", int),
-        start=_get(value, "start", int),
-        end=_get(value, "end", int),
+        generation=_natural(value, "generation"),
+        sequence=_natural(value, "sequence"),
+        start=start,
+        end=end,
         strings=_texts(value, "strings"),
         frames=_columns(value, "frames"),
         locations=_locations(value),
