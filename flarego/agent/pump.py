@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from flarego.errors import FlareError, PermissionRefused, ProcessGone
+from flarego.errors import FlareError
 from flarego.model.chunk import Gone, Message, ProcessInfo
 from flarego.samplers.base import Sampler
 
@@ -16,20 +16,22 @@ INTERVAL_S = 0.2
 FIRST_S = 0.05
 """The first picture should not wait for a whole interval."""
 
+_log = logging.getLogger(__name__)
+
 
 class AddressSpace:
-    """A process's memory as it is now: `is_current` turns false when it exits or replaces its program (exec).
+    """A process's memory as it is now: it is over when the process exits, or replaces its program (exec).
 
-    /proc/PID/mem stays bound to the address space it was opened on: afterwards it reads as empty.
+    /proc/PID/mem stays bound to the address space it was opened on. Afterwards it reads as empty, whatever the address;
+    before, nothing is mapped at address 0 and reading it fails. (Not documented; seen on Linux 6.18.)
     """
 
-    def __init__(self, pid: int, address: int | None = None) -> None:
+    def __init__(self, pid: int) -> None:
         self._fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
-        self._address = first_mapping(pid) if address is None else address
 
-    def is_current(self) -> bool:
+    def is_over(self) -> bool:
         try:
-            return bool(os.pread(self._fd, 1, self._address))
+            return not os.pread(self._fd, 1, 0)
         except OSError:
             return False
 
@@ -37,74 +39,101 @@ class AddressSpace:
         os.close(self._fd)
 
 
-def first_mapping(pid: int) -> int:
-    """Return an address that is mapped in the process for as long as it runs its program."""
-    with Path(f"/proc/{pid}/maps").open() as maps:
-        return int(maps.readline().partition("-")[0], 16)
-
-
 class Pump:
-    """Publishes one sampler's messages: who is watched first (and again when that changes), then chunks, then Gone."""
+    """Publishes one sampler's messages: who is watched first (and again when that changes), then chunks, then Gone.
+
+    The sampler has been started, and stays the caller's to stop.
+    """
 
     def __init__(self, sampler: Sampler, publish: Callable[[Message], None]) -> None:
         self._sampler = sampler
         self._publish = publish
         self._told: ProcessInfo | None = None
         self._end = 0
+        self._exited = asyncio.Event()
 
     async def run(self) -> Gone:
-        """Pump until the target has gone, and return how. Cancel to stop earlier; the sampler stays the caller's."""
-        loop = asyncio.get_running_loop()
-        pid = self._sampler.info.pid
-        exited = asyncio.Event()
+        """Pump until the target has gone, and return how. Cancel to stop earlier. Raises nothing else."""
         try:
-            space, pidfd = AddressSpace(pid), os.pidfd_open(pid)
-        except OSError:
-            return self._gone("exited")
-        loop.add_reader(pidfd, exited.set)
-        try:
-            return await self._drain_until(exited, space)
-        finally:
-            loop.remove_reader(pidfd)
-            os.close(pidfd)
-            space.close()
+            with _watch(self._sampler.info.pid, self._exited) as space:
+                why = await self._drain_until_over(space)
+        except ProcessLookupError:
+            why = "exited"
+        except PermissionError:
+            why = "may no longer be read"
+        return self._part(why)
 
-    async def _drain_until(self, exited: asyncio.Event, space: AddressSpace) -> Gone:
+    async def _drain_until_over(self, space: AddressSpace) -> str:
+        """Return why it is over."""
         loop = asyncio.get_running_loop()
         due = loop.time() + FIRST_S
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await exited.wait()
-            if exited.is_set():
-                return self._gone("exited")
-            if not space.is_current():
-                return self._gone(await self._exit_or_exec(exited))
-            try:
-                self._step()
-            except (ProcessGone, PermissionRefused, OSError) as e:
-                return self._gone(e.message if isinstance(e, FlareError) else "can no longer be read")
+        while not await self._exits_before(due):
+            why = self._step(space)
+            if space.is_over():  # an exiting process loses its memory a moment before its pidfd says so
+                return "exited" if await self._exits_before(loop.time() + INTERVAL_S) else "replaced its program (exec)"
+            if why:
+                return why
             due = max(due + INTERVAL_S, loop.time())  # late: do not try to catch up
+        return "exited"
 
-    @staticmethod
-    async def _exit_or_exec(exited: asyncio.Event) -> str:
-        """A process that exits loses its memory a moment before its pidfd says so."""
+    async def _exits_before(self, due: float) -> bool:
         with suppress(TimeoutError):
-            async with asyncio.timeout(INTERVAL_S):
-                await exited.wait()
-        return "exited" if exited.is_set() else "replaced its program (exec)"
+            async with asyncio.timeout_at(due):
+                await self._exited.wait()
+        return self._exited.is_set()
 
-    def _step(self) -> None:
-        chunk = self._sampler.drain()
-        if self._sampler.info is not self._told:
-            self._told = self._sampler.info
-            self._publish(self._told)
+    def _step(self, space: AddressSpace) -> str:
+        """Drain and publish. Return why that was the last time, "" when it was not."""
+        try:
+            chunk = self._sampler.drain()
+        except FlareError as e:
+            return e.message
+        except OSError as e:
+            return f"can no longer be read: {e.strerror or e}"
+        except Exception as e:
+            _log.exception("the sampler failed")
+            return f"is no longer watched: flarego failed ({type(e).__name__}: {e}); please report it"
+        if space.is_over():
+            return ""  # what was read may be of another program
+        self._tell()
         self._end = chunk.end
         self._publish(chunk)
+        return ""
 
-    def _gone(self, why: str) -> Gone:
+    def _tell(self) -> None:
+        info = self._sampler.info
+        if info != self._told:
+            self._told = info
+            self._publish(info)
+
+    def _part(self, why: str) -> Gone:
+        self._tell()
         info = self._sampler.info
         text = why if why.startswith("process ") else f"process {info.pid} ({info.name}) {why}"
         gone = Gone(info.process, self._end, text)
         self._publish(gone)
         return gone
+
+
+@contextmanager
+def _watch(pid: int, exited: asyncio.Event) -> Iterator[AddressSpace]:
+    """Set `exited` when the process exits. Raises ProcessLookupError when it has already, or PermissionError."""
+    loop = asyncio.get_running_loop()
+    pidfd = os.pidfd_open(pid)
+    try:
+        space = _open_space(pid)
+        try:
+            loop.add_reader(pidfd, exited.set)
+            yield space
+        finally:
+            loop.remove_reader(pidfd)
+            space.close()
+    finally:
+        os.close(pidfd)
+
+
+def _open_space(pid: int) -> AddressSpace:
+    try:
+        return AddressSpace(pid)
+    except FileNotFoundError:
+        raise ProcessLookupError(pid) from None

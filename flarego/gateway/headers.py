@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -15,8 +18,18 @@ _POLICY = {
     "form-action": "'none'",
 }
 
+
+def policy(style: str | None = None) -> str:
+    """Return the policy; a page that carries its own style is allowed just that one."""
+    rules = dict(_POLICY)
+    if style is not None:
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        rules["style-src"] = f"'sha256-{digest}'"
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
 SECURITY = {
-    "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in _POLICY.items()),
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",

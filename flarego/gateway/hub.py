@@ -1,130 +1,164 @@
-"""Fan-out: every subscriber gets the same bytes, and a slow one slows nobody.
+"""Fan-out: every subscriber gets the same bytes, and a slow one slows nobody and costs nothing.
 
-Sans I/O but for one asyncio.Event a subscriber. A subscriber's queue is bounded in bytes. When it is full its oldest
-chunks lose their rows and keep their definitions, so that all that follow can still be read, and a Gap tells which.
+There is one log a process (retention.py), and a subscriber is a cursor into it: its queue is what lies between the
+cursor and the end. When that is more than the limits allow, the cursor moves on: a Gap tells which chunks were left
+out, and the chunk after them carries the definitions they had, so that everything that follows can be read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from flarego.gateway.retention import Packet, Retention
+from flarego.gateway.retention import Retention
 from flarego.model.chunk import Chunk, Gap, Gone, Message, ProcessInfo
 from flarego.wire.codec import encode
 
-QUEUE_BYTES = 16 << 20
+
+@dataclass(frozen=True)
+class Lag:
+    """How far a subscriber may fall behind, not counting what it asked for when it joined."""
+
+    size: int = 16 << 20
+    """Bytes."""
+    chunks: int = 100
 
 
-@dataclass
+@dataclass(eq=False)
 class Channel:
     """What the hub knows of one process."""
 
-    retention: Retention
+    process: str
+    log: Retention = field(default_factory=Retention)
     info: bytes = b""
     gone: bytes = b""
 
 
-@dataclass(eq=False)
-class Entry:
-    data: bytes
-    process: str = ""
-    packet: Packet | None = None
-    """Set while the entry still has its rows."""
+class Cursor:
+    """Where one subscriber is in one channel."""
+
+    def __init__(self, channel: Channel, since_s: float, lag: Lag) -> None:
+        self._channel = channel
+        self._lag = lag
+        self._joined = channel.log.end
+        self._next = channel.log.since(since_s)
+        self._expected = -1
+        """Sequence of the chunk after the last one sent; -1 before the first."""
+        self._resumed = b""
+        self._info = b""
+        self._gone = b""
+        self.dropped = 0
+
+    def take(self) -> bytes | None:
+        """Return the next message of the channel, None when there is none now."""
+        channel = self._channel
+        if self._info != channel.info:
+            self._info = channel.info
+            return channel.info
+        if self._resumed:
+            data, self._resumed = self._resumed, b""
+            return data
+        if self._next < channel.log.end:
+            return self._chunk(channel.log)
+        if self._gone != channel.gone:
+            self._gone = channel.gone
+            return channel.gone
+        return None
+
+    def _chunk(self, log: Retention) -> bytes:
+        index = self._resume_at(log)
+        packet = log[index]
+        data = packet.data
+        if index != self._next:
+            first = self._expected if self._expected >= 0 else log[max(self._next, log.begin)].sequence
+            self._resumed = log.resume(index, self._next)
+            self.dropped += packet.sequence - first
+            data = encode(Gap(self._channel.process, first, packet.sequence - 1))
+        self._next = index + 1
+        self._expected = packet.sequence + 1
+        return data
+
+    def _resume_at(self, log: Retention) -> int:
+        """Return the index of the next packet to send: the next one, unless it is gone or we are too far behind."""
+        due = max(self._next, log.whole)
+        counted = max(due, self._joined)
+        if log.end - counted <= self._lag.chunks and log.behind(counted) <= self._lag.size:
+            return due
+        while counted < log.end - 1 and (
+            log.end - counted > self._lag.chunks // 2 or log.behind(counted) > self._lag.size // 2
+        ):
+            counted += 1
+        return counted
 
 
 class Subscriber:
-    """One bounded queue."""
+    """One reader of everything the hub has."""
 
-    def __init__(self, limit: int = QUEUE_BYTES) -> None:
-        self._limit = limit
-        self._queue: deque[Entry] = deque()
-        self._size = 0
-        self._gaps: dict[str, tuple[int, int]] = {}
+    def __init__(self, channels: dict[str, Channel], since_s: float, lag: Lag) -> None:
+        self._channels = channels
+        self._lag = lag
+        self._cursors = {channel.process: Cursor(channel, since_s, lag) for channel in channels.values()}
         self._ready = asyncio.Event()
-        self.dropped = 0
 
-    def offer(self, data: bytes, process: str = "", packet: Packet | None = None) -> None:
-        """Queue bytes; never blocks. A packet is a chunk, whose rows may be dropped."""
-        self._queue.append(Entry(data, process, packet))
-        self._size += len(data)
-        if self._size > self._limit:
-            self._thin()
+    @property
+    def dropped(self) -> int:
+        """Chunks that it was not sent."""
+        return sum(cursor.dropped for cursor in self._cursors.values())
+
+    def wake(self) -> None:
+        """Tell that there may be something to take."""
         self._ready.set()
-
-    def _thin(self) -> None:
-        """Take the rows from the oldest chunks until half of the queue is free again."""
-        for entry in self._queue:
-            if self._size <= self._limit // 2:
-                break
-            if entry.packet is None:
-                continue
-            first, _ = self._gaps.get(entry.process, (entry.packet.sequence, 0))
-            self._gaps[entry.process] = (first, entry.packet.sequence)
-            self._size -= len(entry.data)
-            entry.data, entry.packet = entry.packet.definitions, None
-            self._size += len(entry.data)
-            self.dropped += 1
 
     def take(self) -> bytes | None:
         """Return the next message, None when there is none now."""
-        while self._gaps:
-            process, (first, last) = self._gaps.popitem()
-            return encode(Gap(process, first, last))
-        while self._queue:
-            entry = self._queue.popleft()
-            self._size -= len(entry.data)
-            if entry.data:
-                return entry.data
-        self._ready.clear()
+        for process, channel in self._channels.items():
+            cursor = self._cursors.get(process)
+            if cursor is None:
+                cursor = self._cursors[process] = Cursor(channel, 0, self._lag)
+            if (data := cursor.take()) is not None:
+                return data
         return None
 
     async def next(self) -> bytes:
         """Wait for the next message."""
         while (data := self.take()) is None:
+            self._ready.clear()
             await self._ready.wait()
         return data
 
 
-@dataclass
 class Hub:
     """Keeps what was published, and passes it on."""
 
-    channels: dict[str, Channel] = field(default_factory=dict)
-    subscribers: set[Subscriber] = field(default_factory=set)
+    def __init__(self) -> None:
+        self._channels: dict[str, Channel] = {}
+        self._subscribers: set[Subscriber] = set()
 
     def publish(self, message: Message) -> None:
-        channel = self.channels.setdefault(message.process, Channel(Retention()))
-        packet = None
-        if isinstance(message, Chunk):
-            packet = Packet.of(message)
-            channel.retention.add(packet)
-            data = packet.data
-        else:
-            data = encode(message)
-            if isinstance(message, ProcessInfo):
-                channel.info = data
-            elif isinstance(message, Gone):
-                channel.gone = data
-        for subscriber in self.subscribers:
-            subscriber.offer(data, message.process, packet)
+        """Encode a message, once, and keep it for everybody. Never blocks."""
+        channel = self._channels.get(message.process)
+        if channel is None:
+            channel = self._channels[message.process] = Channel(message.process)
+        match message:
+            case Chunk():
+                channel.log.add(message)
+            case ProcessInfo():
+                channel.info = encode(message)
+            case Gone():
+                channel.gone = encode(message)
+            case Gap():
+                return  # what a subscriber was not sent is between it and us
+        for subscriber in self._subscribers:
+            subscriber.wake()
 
     @contextmanager
-    def subscribe(self, since_s: float = 0, limit: int = QUEUE_BYTES) -> Iterator[Subscriber]:
-        """A subscriber that begins with the current generation of every process, and all of the last since_s."""
-        subscriber = Subscriber(limit)
-        for process, channel in self.channels.items():
-            for data in filter(None, [channel.info]):
-                subscriber.offer(data, process)
-            for packet in channel.retention.since(since_s):
-                subscriber.offer(packet.data, process, packet)
-            if channel.gone:
-                subscriber.offer(channel.gone, process)
-        self.subscribers.add(subscriber)
+    def subscribe(self, since_s: float = 0, lag: Lag | None = None) -> Iterator[Subscriber]:
+        """A subscriber that begins with the current generation of every process, or with since_s seconds if more."""
+        subscriber = Subscriber(self._channels, since_s, lag or Lag())
+        self._subscribers.add(subscriber)
         try:
             yield subscriber
         finally:
-            self.subscribers.discard(subscriber)
+            self._subscribers.discard(subscriber)

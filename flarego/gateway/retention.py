@@ -1,11 +1,13 @@
-"""The ring of recent generations of one process: bounded by time and by bytes, trimmed by whole generations."""
+"""The log of one process's recent chunks: whole generations, bounded by time and by bytes.
+
+A packet has an index that never changes, so that a reader needs to keep no more than a number (see hub.py).
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from flarego.model.chunk import Chunk
 from flarego.wire.codec import decode, encode
@@ -14,65 +16,115 @@ RETENTION_S = 15 * 60
 RETENTION_BYTES = 256 << 20
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Packet:
     """A chunk's bytes, with what the hub needs to know of them."""
 
     generation: int
     sequence: int
     end: int
+    """Nanoseconds since the process's epoch."""
+    position: int
+    """Bytes that were logged before it."""
     data: bytes
 
-    @classmethod
-    def of(cls, chunk: Chunk) -> Packet:
-        return cls(chunk.generation, chunk.sequence, chunk.end, encode(chunk))
-
-    @cached_property
-    def definitions(self) -> bytes:
-        """The chunk without its rows: all that those after it need; b"" when they need nothing. Made when asked."""
+    def chunk(self) -> Chunk:
         chunk = decode(self.data)
         assert isinstance(chunk, Chunk)
-        if not (chunk.strings or chunk.frames or chunk.locations or chunk.nodes or chunk.groups):
-            return b""
-        return encode(replace(chunk, rows={}, series={}, events=(), waits=(), processors=(), sampler={}))
-
-
-@dataclass
-class Generation:
-    number: int
-    packets: list[Packet] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, packet: Packet) -> None:
-        self.packets.append(packet)
-        self.size += len(packet.data)
+        return chunk
 
 
 class Retention:
-    """Keeps at least the current generation, and as many before it as the bounds allow."""
+    """Holds packets [begin, end); those before `whole` have lost all but their definitions."""
 
     def __init__(self, seconds: float = RETENTION_S, size: int = RETENTION_BYTES) -> None:
         self._nanoseconds = int(seconds * 1e9)
         self._limit = size
-        self._generations: deque[Generation] = deque()
+        self._packets: list[Packet] = []
+        self._starts: deque[int] = deque()
+        """Where each generation begins."""
+        self._written = 0
+        self.begin = 0
+        self.whole = 0
         self.size = 0
 
-    def add(self, packet: Packet) -> None:
-        if not self._generations or self._generations[-1].number != packet.generation:
-            self._generations.append(Generation(packet.generation))
-        self._generations[-1].add(packet)
-        self.size += len(packet.data)
-        while len(self._generations) > 1 and self._is_due(self._generations[0], packet.end):
-            self.size -= self._generations.popleft().size
+    @property
+    def end(self) -> int:
+        return self.begin + len(self._packets)
 
-    def _is_due(self, oldest: Generation, now: int) -> bool:
-        return oldest.packets[-1].end < now - self._nanoseconds or self.size > self._limit
+    def __getitem__(self, index: int) -> Packet:
+        return self._packets[index - self.begin]
 
-    def since(self, seconds: float) -> Iterator[Packet]:
-        """Yield the current generation, and before it those that reach into the last `seconds`."""
-        if not self._generations:
-            return
-        begin = self._generations[-1].packets[-1].end - int(seconds * 1e9)
-        for generation in self._generations:
-            if generation is self._generations[-1] or generation.packets[-1].end >= begin:
-                yield from generation.packets
+    def add(self, chunk: Chunk) -> None:
+        """Append a chunk, and forget what is too old or too much."""
+        data = encode(chunk)
+        if not self._packets or self._packets[-1].generation != chunk.generation:
+            self._starts.append(self.end)
+        self._packets.append(Packet(chunk.generation, chunk.sequence, chunk.end, self._written, data))
+        self._written += len(data)
+        self.size += len(data)
+        self._trim()
+
+    def _trim(self) -> None:
+        oldest_kept = self[self.end - 1].end - self._nanoseconds
+        while len(self._starts) > 1:
+            if self.size <= self._limit and self[self._starts[1] - 1].end >= oldest_kept:
+                return
+            self._forget_generation()
+        while self.size > self._limit and self.whole < self.end - 1:
+            self._thin()
+
+    def _forget_generation(self) -> None:
+        self._starts.popleft()
+        count = self._starts[0] - self.begin
+        self.size -= sum(len(packet.data) for packet in self._packets[:count])
+        del self._packets[:count]
+        self.begin += count
+        self.whole = max(self.whole, self.begin)
+
+    def _thin(self) -> None:
+        """Only the current generation is left, and too large: its oldest rows go, its definitions are still needed."""
+        packet = self[self.whole]
+        data = encode(replace(packet.chunk(), rows={}, series={}, events=(), waits=(), processors=(), sampler={}))
+        self.size -= len(packet.data) - len(data)
+        packet.data = data
+        self.whole += 1
+
+    def since(self, seconds: float) -> int:
+        """Return where one should begin to read who wants the last `seconds`: always where a generation begins."""
+        if not self._packets:
+            return self.begin
+        wanted = self._packets[-1].end - int(seconds * 1e9)
+        ends = [*list(self._starts)[1:], self.end]
+        for start, end in zip(self._starts, ends, strict=True):
+            if self[end - 1].end > wanted:
+                return start
+        return self._starts[-1]
+
+    def behind(self, index: int) -> int:
+        """Return how many bytes were written from the packet at index on."""
+        return self._written - self[index].position if index < self.end else 0
+
+    def resume(self, index: int, known: int) -> bytes:
+        """Return the packet at index for one who has read all before `known` only: with the definitions in between."""
+        start = max(known, max(start for start in self._starts if start <= index))
+        if start >= index:
+            return self[index].data
+        return encode(join_definitions([self[i].chunk() for i in range(start, index + 1)]))
+
+
+def join_definitions(chunks: Sequence[Chunk]) -> Chunk:
+    """Return the last chunk, with the definitions that all of them add. They must be of one generation."""
+    return replace(
+        chunks[-1],
+        strings=[text for chunk in chunks for text in chunk.strings],
+        frames=_join_columns([chunk.frames for chunk in chunks]),
+        locations=_join_columns([chunk.locations for chunk in chunks]),
+        nodes=_join_columns([chunk.nodes for chunk in chunks]),
+        groups=[group for chunk in chunks for group in chunk.groups],
+    )
+
+
+def _join_columns(tables: Sequence[Mapping[str, bytes]]) -> Mapping[str, bytes]:
+    present = [table for table in tables if table]
+    return {name: b"".join(table[name] for table in present) for name in present[0]} if present else {}
