@@ -15,6 +15,7 @@ static const uint64_t CONTROL_NS = 500000000;        // how often rates are deci
 static const uint64_t THREADS_NS = 100000000;        // how often new threads are looked for
 static const uint64_t WAITS_NS = 1000000000;         // how often wait objects are added up, at the most
 static const uint64_t PASS_COST_NS = 20000;          // ns of pause per goroutine after a pass over all of them
+static const uint32_t CHEAP_PASS = 10000;            // goroutines that every drain may pass over
 static const double PTRACE_MAX_HZ = 20;              // a stop is 0.04 to 2 ms (facts, section 4)
 static const double INTERRUPT_GUESS_NS = 15000;      // until calibrated
 static const double SMOOTH = 0.3;
@@ -285,7 +286,6 @@ static void begin_drain(struct fg_drain *d, bool new_generation) {
 }
 
 static int add_waits(struct fg_sampler *s, struct fg_drain *d, uint64_t now) {
-    fg_scanner_find_oldest(&s->scanner);
     d->n_waits = fg_scanner_waits(&s->scanner, now, d->waits);
     s->next_pass_ns = now + WAITS_NS;
     if (s->scanner.n * PASS_COST_NS > WAITS_NS)
@@ -326,7 +326,10 @@ int fg_sampler_drain(struct fg_sampler *s, bool new_generation, const struct fg_
     if (new_generation)
         s->scanner.labels.n_new = 0;
     int err = s->error;
-    if (!err && now >= s->next_pass_ns)
+    bool due = now >= s->next_pass_ns;
+    if (!err && (due || s->scanner.n <= CHEAP_PASS))
+        fg_scanner_find_oldest(&s->scanner);
+    if (!err && due)
         err = add_waits(s, d, now);
     if (!err)
         err = fg_rows_drain(&s->scanner.rows, &s->scanner.trie, now, &d->definitions, &d->rows, d->counts);
