@@ -72,6 +72,11 @@ class View:
     def frame(self, name: str) -> dict[str, Any]:
         return max((frame for frame in self.frames() if frame["name"] == name), key=lambda frame: frame["width"])
 
+    def fills(self, name: str) -> bool:
+        """Whether a frame is as wide as the graph, but for its scroll bar."""
+        width: float = self.ask("document.querySelector('.flame-canvas').clientWidth")
+        return bool(self.frame(name)["width"] >= width - 10)
+
     def point(self, frame: dict[str, Any]) -> tuple[float, float]:
         """Where a frame is on the screen."""
         box = self.page.locator(".flame-canvas").bounding_box()
@@ -136,7 +141,7 @@ def attach(endings: ExitStack) -> Callable[..., Attached]:
     """A function that attaches the real flarego to a pid and gives its dashboard's address."""
 
     def start(pid: int, *options: str, listen: str = "127.0.0.1:0") -> Attached:
-        command = [sys.executable, "-m", "flarego.cli.main", "attach", "--pid", str(pid), "--listen", listen, *options]
+        command = [sys.executable, "-m", "flarego", "attach", "--pid", str(pid), "--listen", listen, *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         endings.callback(_end, process)
         assert process.stdout is not None

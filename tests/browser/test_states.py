@@ -26,7 +26,7 @@ def test_a_target_that_has_gone_stays_to_look_at(view: View, stage: Stage) -> No
     view.open(stage.url)
     stage.say({"type": "gone", "process": source.process, "at": int(40e9), "why": "it exited with code 137"})
     view.until("document.querySelector('fg-header .live').textContent === 'gone'")
-    assert "it exited with code 137" in view.text("fg-notice")
+    assert "It exited with code 137." in view.text("fg-notice")
     assert "The last 40 s stay here" in view.text("fg-notice")
     view.press("3")
     assert "chan send" in view.names()

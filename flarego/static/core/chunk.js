@@ -65,9 +65,15 @@ function number(value, fallback = 0) {
   return typeof value === "number" && Number.isFinite(value) ? value : fallback;
 }
 
+/** Characters that are not seen but change what is: controls, direction marks, zero-width ones. */
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
 /** @param {unknown} value @returns {string} */
 function text(value) {
-  if (typeof value === "string") return value.length > MAX_STRING ? `${value.slice(0, MAX_STRING)}…` : value;
+  if (typeof value === "string") {
+    const seen = value.replace(INVISIBLE, "\ufffd");
+    return seen.length > MAX_STRING ? `${seen.slice(0, MAX_STRING)}…` : seen;
+  }
   return typeof value === "number" ? String(value) : "";
 }
 

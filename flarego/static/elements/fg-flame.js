@@ -7,7 +7,7 @@ import { count, duration, labels, mean, share } from "../model/format.js";
 import { Boxes, layout } from "../model/layout.js";
 import { Surface } from "../paint/canvas.js";
 import { PALETTE, palette, readInk } from "../paint/colour.js";
-import { ROW, labelOf, paintFlame } from "../paint/flame.js";
+import { ROW, SCROLLBAR, labelOf, paintFlame } from "../paint/flame.js";
 import { FgElement } from "./base.js";
 import { FlameCard } from "./flame-card.js";
 
@@ -15,7 +15,7 @@ import { FlameCard } from "./flame-card.js";
 
 /** Crumbs kept at either end of a long path. */
 const CRUMBS_BEFORE = 2;
-const CRUMBS_AFTER = 3;
+const CRUMBS_AFTER = 2;
 
 export class Flame extends FgElement {
   boxes = new Boxes();
@@ -152,14 +152,14 @@ export class Flame extends FgElement {
 
   /** Lays out what is in view; scrolls back when there is less below than there was. @param {import("../model/calltree.js").CallTree} tree @param {number} zoom @param {import("../paint/canvas.js").Size} size */
   lay(tree, zoom, size) {
-    const place = () => layout(
-      tree, zoom, size.width, Math.floor(this.scrolled / ROW), Math.ceil((this.scrolled + size.height) / ROW), this.boxes,
+    const place = (/** @type {number} */ width) => layout(
+      tree, zoom, width, Math.floor(this.scrolled / ROW), Math.ceil((this.scrolled + size.height) / ROW), this.boxes,
       1 / size.ratio);
-    place();
+    place(size.width);
     const room = Math.max(0, this.boxes.rows * ROW - size.height);
-    if (this.scrolled <= room || this.boxes.rows === 0) return;
-    this.scrolled = room;
-    place();
+    if (room === 0 && this.scrolled === 0) return;
+    this.scrolled = Math.min(this.scrolled, room);
+    place(room > 0 ? size.width - SCROLLBAR : size.width);
   }
 
   /** What is not on the canvas. @param {FlameScene} scene @param {boolean} whole */
@@ -210,7 +210,7 @@ export class Flame extends FgElement {
   crumb(tree, node) {
     if (node < 0) return h("span", { class: "crumb-gap" }, "…");
     const name = tree.nameOf(node);
-    const text = tree.flags[node] & LANE ? name : labels(name)[0];
+    const text = node === 0 ? "all" : tree.flags[node] & LANE ? name : labels(name)[0];
     return h("button", { type: "button", title: name, onclick: () => this.store.setZoom(tree.address(node)) }, text);
   }
 
@@ -255,7 +255,8 @@ function describe(tree, node, weight, span) {
   const total = tree.total[node];
   const part = node === 0 ? "" : `${share(total, tree.total[0])}  ·  `;
   if (weight === "count") return `${part}${count(total)} goroutines`;
-  return `${part}${mean(total, span)} ${weight === "cpu" ? "cores" : "goroutines"} on average over ${duration(span)}`;
+  const average = `${part}${mean(total, span)} ${weight === "cpu" ? "cores" : "goroutines"} on average`;
+  return node === 0 ? `${average} over ${duration(span)}` : average;
 }
 
 /** The path with its middle left out where it is long; -1 stands for that. @param {number[]} path */

@@ -56,15 +56,17 @@ class Goroutines extends FgElement {
     this.paintOn(() => this.store.scene.value, () => this.paint());
   }
 
-  /** The groups that the flame graph shows and the search leaves. */
+  /** The groups that the search and what is folded away leave; in the view of the blocked, only those. */
   groups() {
     const { store } = this;
     const data = store.data.peek();
-    const tree = store.weighed();
-    if (data === null || tree === null) return [];
+    store.weighed();
+    if (data === null) return [];
     const { search } = store;
+    const [shown, view] = [store.shown.peek(), store.view.peek()];
     return data.grouping.at(store.fold.last).filter((group) => {
-      if (tree.leaf(group.key) < 0) return false;
+      if ((group.system && !shown.system) || (group.idle && !shown.idle)) return false;
+      if (view === "blocked" && group.state !== "waiting") return false;
       if (search === null) return true;
       return [group.where, group.entry, group.createdBy, group.lane, ...group.labels].some((name) => search.matches(name))
         || data.dictionary.framesOf(group.stack).some((frame) => search.matches(data.dictionary.functionName(frame)));

@@ -6,6 +6,12 @@ import { FgElement } from "./base.js";
 
 /** @typedef {{kind: "" | "wait" | "bad" | "gone", title: string, text: string, action?: string}} Notice */
 
+/** A remark as a sentence. @param {string} remark */
+function sentence(remark) {
+  const text = `${remark.charAt(0).toUpperCase()}${remark.slice(1)}`;
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
 class NoticeElement extends FgElement {
   #timer = 0;
 
@@ -37,7 +43,7 @@ class NoticeElement extends FgElement {
       const at = data === null ? "" : ` at ${clock(data.process.epoch + gone.at)}`;
       const newest = data?.ring.newest;
       const kept = newest === undefined ? "" : ` The last ${duration(newest.end - (data?.ring.entries[0].start ?? 0))} stay here to look at.`;
-      return { kind: "gone", title: `The target has gone${at}`, text: `${gone.why || "It exited."}${kept}` };
+      return { kind: "gone", title: `The target has gone${at}`, text: `${sentence(gone.why || "it exited")}${kept}` };
     }
     if (phase === "denied") {
       return {
@@ -51,7 +57,7 @@ class NoticeElement extends FgElement {
       const again = phase === "connecting" ? "Trying now." : `Trying again in ${Math.ceil(left / 1000)} s.`;
       return {
         kind: "bad", title: any ? "Connection lost" : "flarego does not answer",
-        text: `${problem ? `${problem}. ` : ""}${again}${any ? " What came before stays here." : " Is it still running?"}`,
+        text: `${problem ? `${sentence(problem)} ` : ""}${again}${any ? " What came before stays here." : " Is it still running?"}`,
         action: "Now",
       };
     }

@@ -6,6 +6,8 @@ import { FgElement } from "./base.js";
 
 /** Share of a new value in the running mean of the cost: about the last two seconds of chunks. */
 const SMOOTHING = 0.1;
+/** Chunks after which the cost of attaching, symbols and all, is behind us. */
+const SETTLED = 25;
 
 /** @param {number} fraction */
 const percent = (fraction) => `${(100 * fraction).toFixed(fraction < 0.0995 ? 2 : 1)} %`;
@@ -13,7 +15,7 @@ const percent = (fraction) => `${(100 * fraction).toFixed(fraction < 0.0995 ? 2 
 const hertz = (value) => (value >= 10 ? count(value) : value.toFixed(1));
 
 class Status extends FgElement {
-  #cost = -1;
+  #cost = 0;
   #sequence = -1;
 
   build() {
@@ -58,7 +60,7 @@ class Status extends FgElement {
     if (this.items) this.items.why.title = process?.engine.why ?? "";
     this.say("scan", "scan_hz" in sampler ? `scan ${hertz(sampler.scan_hz)} Hz` : "");
     this.say("oncpu", sampler.oncpu_hz > 0 ? `on-CPU ${hertz(sampler.oncpu_hz)} Hz` : "");
-    this.sayCost(sampler, process?.budget ?? 0, data?.sequence ?? -1);
+    this.sayCost(sampler, process?.budget ?? 0, data);
     this.say("goroutines", data !== null && data.goroutines > 0 ? `${count(data.goroutines)} goroutines` : "");
     this.say("torn", sampler.torn > 0 ? `torn ${count(sampler.torn)}` : "");
     this.say("lost", sampler.lost > 0 ? `lost ${count(sampler.lost)}` : "", true);
@@ -67,15 +69,16 @@ class Status extends FgElement {
     this.sayKept(data);
   }
 
-  /** @param {Record<string, number>} sampler @param {number} budget @param {number} sequence */
-  sayCost(sampler, budget, sequence) {
+  /** @param {Record<string, number>} sampler @param {number} budget @param {import("../core/store.js").Data | null} data */
+  sayCost(sampler, budget, data) {
     if (!("cpu" in sampler)) return this.say("cost", "");
+    const { sequence, chunks } = data ?? { sequence: -1, chunks: 0 };
     if (sequence !== this.#sequence) {
-      this.#cost = this.#cost < 0 ? sampler.cpu : this.#cost + SMOOTHING * (sampler.cpu - this.#cost);
+      this.#cost = chunks < SETTLED ? sampler.cpu : this.#cost + SMOOTHING * (sampler.cpu - this.#cost);
       this.#sequence = sequence;
     }
     const limit = sampler.budget || budget;
-    this.say("cost", `cost ${percent(this.#cost)}${limit > 0 ? ` of ${percent(limit)} budget` : ""}`, limit > 0 && this.#cost > 1.5 * limit);
+    this.say("cost", `cost ${percent(this.#cost)}${limit > 0 ? ` of ${percent(limit)} budget` : ""}`, limit > 0 && chunks > SETTLED && this.#cost > 1.5 * limit);
   }
 
   /** @param {import("../core/store.js").Data | null} data */

@@ -8,7 +8,7 @@ import { whereabouts } from "./place.js";
 /** @typedef {import("./reading.js").Reading} Reading */
 /** @typedef {import("../core/ring.js").Entry} Entry */
 /**
- * @typedef {{id: string, stack: number, count: number, wait: number, lane: string, category: number, where: string,
+ * @typedef {{id: string, stack: number, count: number, wait: number, state: string, lane: string, category: number, where: string,
  *   place: string, inside: string, entry: string, createdBy: string, createdPlace: string, system: boolean, idle: boolean, stale: boolean,
  *   key: number, labels: Set<string>}} Group of goroutines; `wait` ns since flarego first saw one of them there
  */
@@ -28,7 +28,7 @@ export class Grouping {
     const { dictionary } = this.reading;
     const stack = dictionary.keyStack[key];
     const group = dictionary.groups[dictionary.keyGroup[key]];
-    const { lane, category, aside } = this.reading.of(key);
+    const { state, lane, category, aside } = this.reading.of(key);
     const frames = dictionary.framesOf(stack);
     const { exact, own } = whereabouts(dictionary, stack, this.reading.names.module);
     const entry = group?.entry ?? -1;
@@ -36,7 +36,7 @@ export class Grouping {
     const thread = (dictionary.keyFlags[key] & THREAD) !== 0;
     return {
       id: `${stack}|${lane}|${createdBy}|${aside}`,
-      stack, lane, category, key,
+      stack, state, lane, category, key,
       where: dictionary.functionName(own) || (thread ? "runtime thread" : "no stack"),
       place: dictionary.place(own),
       inside: exact === own ? "" : dictionary.functionName(exact),

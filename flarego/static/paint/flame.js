@@ -16,6 +16,8 @@ import { BUCKETS, SHADES, bucketOf, hash } from "./colour.js";
  */
 
 export const ROW = 19;
+/** Width kept free for it where there is one. */
+export const SCROLLBAR = 9;
 const PADDING = 4;
 /** Narrower boxes carry no text. */
 const MIN_LABEL = 22;
@@ -132,8 +134,6 @@ function paintLabels(context, scene, buckets) {
 function paintScrollbar(context, size, { boxes, ink, scroll }) {
   const all = boxes.rows * ROW;
   if (all <= size.height) return;
-  context.fillStyle = ink.background;
-  context.fillRect(size.width - 8, 0, 8, size.height);
   context.fillStyle = ink.faint;
   const length = Math.max(24, (size.height / all) * size.height);
   context.fillRect(size.width - 6, (scroll / (all - size.height)) * (size.height - length), 4, length);

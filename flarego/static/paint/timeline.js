@@ -91,7 +91,7 @@ function paintAxis(context, size, { ink, time, epoch }) {
 
 /** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Track} track @param {number[]} indices */
 function paintStates(context, scene, track, indices) {
-  const { series, time, ink } = scene;
+  const { series, ink } = scene;
   const layers = [...series.counts.map((values, c) => ({ values, colour: PALETTE[CATEGORIES[c].id] }))];
   if (scene.idle) layers.push({ values: series.idle, colour: ink.faint });
   const sums = new Float64Array(indices.length);
@@ -110,7 +110,7 @@ function paintStates(context, scene, track, indices) {
       const left = leftOf(scene, indices, i);
       const low = y.pixel(base[i]);
       const high = y.pixel((base[i] += values[index]));
-      context.fillRect(left, high, Math.max(0.5, time.pixel(series.end[index]) - left), low - high);
+      context.fillRect(left, high, Math.max(1, rightOf(scene, index) - left), low - high);
     });
   }
   scaleLabel(context, scene, track, most > 0 ? count(top) : "");
@@ -120,7 +120,12 @@ function paintStates(context, scene, track, indices) {
 function leftOf({ series, time }, indices, i) {
   const start = series.start[indices[i]];
   const before = i > 0 ? series.end[indices[i - 1]] : start;
-  return time.pixel(start - before < MAX_STEP ? Math.min(start, before) : start);
+  return Math.round(time.pixel(start - before < MAX_STEP ? Math.min(start, before) : start));
+}
+
+/** Whole pixels, so that neighbours meet without a seam. @param {TimelineScene} scene @param {number} index */
+function rightOf({ series, time }, index) {
+  return Math.round(time.pixel(series.end[index]));
 }
 
 /** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Track} track @param {number[]} indices */
@@ -140,7 +145,7 @@ function paintHeap(context, scene, track, indices) {
 
 /** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Track} track @param {number[]} indices */
 function paintQueue(context, scene, track, indices) {
-  const { series, time } = scene;
+  const { series } = scene;
   const global = series.values["runq.global"];
   const local = series.values["runq.local"];
   const heights = new Float64Array(indices.length);
@@ -157,7 +162,7 @@ function paintQueue(context, scene, track, indices) {
   indices.forEach((index, i) => {
     const left = leftOf(scene, indices, i);
     const high = y.pixel(heights[i]);
-    context.fillRect(left, high, Math.max(0.5, time.pixel(series.end[index]) - left), track.top + track.height - high);
+    context.fillRect(left, high, Math.max(1, rightOf(scene, index) - left), track.top + track.height - high);
   });
   scaleLabel(context, scene, track, count(top));
 }
