@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from flarego.gateway.retention import Retention
+from flarego.gateway.retention import RETENTION_BYTES, RETENTION_S, Retention
 from flarego.model.chunk import Chunk, Gap, Gone, Message, ProcessInfo
 from flarego.wire.codec import encode
 
@@ -31,7 +31,7 @@ class Channel:
     """What the hub knows of one process."""
 
     process: str
-    log: Retention = field(default_factory=Retention)
+    log: Retention
     info: bytes = b""
     gone: bytes = b""
 
@@ -70,10 +70,10 @@ class Cursor:
     def _chunk(self, log: Retention) -> bytes:
         index = self._resume_at(log)
         packet = log[index]
-        data = packet.data
-        if index != self._next:
-            first = self._expected if self._expected >= 0 else log[max(self._next, log.begin)].sequence
-            self._resumed = log.resume(index, self._next)
+        data = log.resume(index, self._next)
+        first = self._expected if self._expected >= 0 else log[max(self._next, log.begin)].sequence
+        if first < packet.sequence:
+            self._resumed = data
             self.dropped += packet.sequence - first
             data = encode(Gap(self._channel.process, first, packet.sequence - 1))
         self._next = index + 1
@@ -130,9 +130,10 @@ class Subscriber:
 
 
 class Hub:
-    """Keeps what was published, and passes it on."""
+    """Keeps what was published, for so many seconds and bytes a process, and passes it on."""
 
-    def __init__(self) -> None:
+    def __init__(self, retention_s: float = RETENTION_S, retention_bytes: int = RETENTION_BYTES) -> None:
+        self._retention = retention_s, retention_bytes
         self._channels: dict[str, Channel] = {}
         self._subscribers: set[Subscriber] = set()
 
@@ -140,7 +141,7 @@ class Hub:
         """Encode a message, once, and keep it for everybody. Never blocks."""
         channel = self._channels.get(message.process)
         if channel is None:
-            channel = self._channels[message.process] = Channel(message.process)
+            channel = self._channels[message.process] = Channel(message.process, Retention(*self._retention))
         match message:
             case Chunk():
                 channel.log.add(message)

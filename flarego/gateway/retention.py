@@ -107,9 +107,9 @@ class Retention:
 
     def resume(self, index: int, known: int) -> bytes:
         """Return the packet at index for one who has read all before `known` only: with the definitions in between."""
-        start = max(known, max(start for start in self._starts if start <= index))
-        if start >= index:
+        if known == index or index in self._starts:
             return self[index].data
+        start = max(known, *(start for start in self._starts if start < index))
         return encode(join_definitions([self[i].chunk() for i in range(start, index + 1)]))
 
 

@@ -1,0 +1,203 @@
+"""The hub, without sockets: who is sent what, when they are slow, late, or both."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wire.streams import INFO, Reader, Source
+
+from flarego.gateway.hub import Hub, Lag, Subscriber
+from flarego.model.chunk import Gap, Gone
+from flarego.wire.codec import decode
+
+
+def read(subscriber: Subscriber, reader: Reader | None = None) -> Reader:
+    reader = reader or Reader()
+    while (data := subscriber.take()) is not None:
+        reader.feed(data)
+    return reader
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def hub() -> Hub:
+    hub = Hub()
+    hub.publish(INFO)
+    return hub
+
+
+def test_everybody_gets_the_same_bytes(hub: Hub, source: Source) -> None:
+    with hub.subscribe() as one, hub.subscribe() as other:
+        hub.publish(source.chunk())
+        hub.publish(source.chunk())
+        taken = [one.take() for _ in range(3)]
+        assert all(first is second for first, second in zip(taken, [other.take() for _ in range(3)], strict=True))
+        assert one.take() is other.take() is None
+
+
+def test_a_late_joiner_gets_the_process_and_the_whole_current_generation(hub: Hub, source: Source) -> None:
+    for _ in range(4):
+        hub.publish(source.chunk())
+    source.begin_generation()
+    for _ in range(3):
+        hub.publish(source.chunk())
+    with hub.subscribe() as late:
+        reader = read(late)
+    assert reader.info == INFO
+    assert list(reader.meanings) == [4, 5, 6]
+    assert all(reader.meanings[n] == source.meanings[n] for n in reader.meanings)
+
+
+@pytest.mark.parametrize("since_s, first", [(0, 8), (0.3, 8), (0.7, 4), (60, 0)])
+def test_more_of_the_past_is_sent_when_asked_for_by_whole_generations(
+    hub: Hub, source: Source, since_s: float, first: int
+) -> None:
+    for n in range(10):
+        if n in (4, 8):
+            source.begin_generation()
+        hub.publish(source.chunk())
+    with hub.subscribe(since_s) as late:
+        assert list(read(late).meanings) == list(range(first, 10))
+
+
+def test_a_slow_subscriber_loses_the_oldest_chunks_and_is_told(hub: Hub, source: Source) -> None:
+    with hub.subscribe(lag=Lag(chunks=10)) as slow, hub.subscribe() as quick:
+        seen = Reader()
+        for _ in range(50):
+            hub.publish(source.chunk())
+            read(quick, seen)
+        assert seen.missed == 0
+        reader = read(slow)
+        assert reader.gaps and reader.gaps[0].first == 0
+        assert slow.dropped == reader.missed == 50 - len(reader.meanings)
+        assert 5 <= len(reader.meanings) <= 10
+        assert reader.meanings[49] == source.meanings[49]
+
+
+def test_bytes_count_as_well_as_chunks(hub: Hub, source: Source) -> None:
+    with hub.subscribe(lag=Lag(size=100_000)) as slow:
+        for _ in range(30):
+            hub.publish(source.chunk(filling=10_000))
+        assert 4 <= len(read(slow).meanings) <= 10
+
+
+def test_one_chunk_larger_than_the_limit_still_arrives(hub: Hub, source: Source) -> None:
+    with hub.subscribe(lag=Lag(size=1000)) as subscriber:
+        hub.publish(source.chunk(filling=50_000))
+        assert list(read(subscriber).meanings) == [0]
+
+
+def test_what_a_joiner_asked_for_does_not_count_as_lag(hub: Hub, source: Source) -> None:
+    for _ in range(40):
+        hub.publish(source.chunk())
+    with hub.subscribe(lag=Lag(chunks=10)) as late:
+        hub.publish(source.chunk())
+        reader = read(late)
+    assert reader.missed == 0 and len(reader.meanings) == 41
+
+
+def test_the_process_is_told_again_when_it_changes(hub: Hub) -> None:
+    with hub.subscribe() as subscriber:
+        reader = read(subscriber)
+        hub.publish(replace(INFO, engine="perf", engine_why="soon to change"))
+        hub.publish(replace(INFO, engine="memory", engine_why="perf is not permitted"))
+        told = subscriber.take()
+        assert told is not None and subscriber.take() is None, "only how it is now"
+        reader.feed(told)
+        assert reader.info is not None and reader.info.engine == "memory"
+
+
+def test_gone_comes_last_also_for_those_who_come_later(hub: Hub, source: Source) -> None:
+    gone = Gone(INFO.process, 1, "process 17 (orders) exited")
+    with hub.subscribe() as early:
+        hub.publish(source.chunk())
+        hub.publish(gone)
+        assert read(early).gone == gone
+        assert early.take() is None
+    with hub.subscribe() as late:
+        reader = read(late)
+    assert reader.gone == gone and list(reader.meanings) == [0]
+
+
+def test_a_gap_is_not_for_everybody(hub: Hub) -> None:
+    with hub.subscribe() as subscriber:
+        read(subscriber)
+        hub.publish(Gap(INFO.process, 1, 2))
+        assert subscriber.take() is None
+
+
+def test_those_who_left_are_forgotten(hub: Hub, source: Source) -> None:
+    with hub.subscribe():
+        pass
+    assert not hub._subscribers
+
+
+async def test_next_waits_for_what_comes(source: Source) -> None:
+    hub = Hub()
+    with hub.subscribe() as subscriber:
+        waiting = asyncio.ensure_future(subscriber.next())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        hub.publish(INFO)
+        reader = Reader()
+        reader.feed(await waiting)
+        hub.publish(source.chunk())
+        reader.feed(await subscriber.next())
+        assert list(reader.meanings) == [0]
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(1, 6), st.integers(0, 2000)),
+        st.tuples(st.just("generation")),
+        st.tuples(st.just("join"), st.sampled_from([0, 0.5, 3, 900])),
+        st.tuples(st.just("take"), st.integers(0, 5), st.integers(1, 12)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps, st.integers(0, 1000), st.integers(1, 12), st.integers(200, 8000), st.integers(500, 20_000))
+def test_whatever_happens_every_stream_can_be_read(
+    steps: list[tuple[object, ...]], seed: int, chunks: int, size: int, retention: int
+) -> None:
+    """Definitions are never lost: each subscriber understands each row it is sent as the source meant it, or is told."""
+    source, hub = Source(seed), Hub(retention_s=4, retention_bytes=retention)
+    hub.publish(INFO)
+    readers: list[tuple[Subscriber, Reader]] = []
+
+    def join(since: float) -> None:
+        context = hub.subscribe(since, Lag(size, chunks))
+        readers.append((context.__enter__(), Reader()))
+
+    join(0)
+    for step in steps:
+        match step:
+            case ("publish", int(count), int(filling)):
+                for _ in range(count):
+                    hub.publish(source.chunk(filling=filling))
+            case ("generation",) if source.sequence:
+                source.begin_generation()
+            case ("join", since):
+                join(since)  # type: ignore[arg-type]
+            case ("take", int(who), int(count)):
+                subscriber, reader = readers[who % len(readers)]
+                for _ in range(count):
+                    if (data := subscriber.take()) is not None:
+                        reader.feed(data)
+    hub.publish(source.chunk())
+    for subscriber, reader in readers:
+        read(subscriber, reader)
+        assert reader.expected == source.sequence
+        assert reader.missed == subscriber.dropped
+        for sequence, meaning in reader.meanings.items():
+            assert meaning == source.meanings[sequence]
