@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fidelity.oncpu import largest_difference, measure_shares
+from fidelity.oncpu import average, largest_difference, measure_shares
 from targets import Target
 
 from bench.common import Attached, Stream, arguments, table, verdict
@@ -16,14 +16,17 @@ LOADS = {
 
 
 def main() -> None:
-    options = arguments(__doc__, seconds=10)
+    options = arguments(__doc__, seconds=10, rounds=3)
     for name, load in LOADS.items():
         with (
             Target("burner", *load) as target,
             Attached(target.pid, "--budget", "5") as attached,
             Stream(attached.url) as stream,
         ):
-            own, seen = measure_shares(target, stream, options.seconds)
+            rounds = [measure_shares(target, stream, options.seconds) for _ in range(options.rounds)]
+        own, seen = map(average, zip(*rounds, strict=True))
+        each = ", ".join(f"{largest_difference(*shares):.2f}" for shares in rounds)
+        print(f"largest difference in each {options.seconds} s: {each} percentage points; their mean:")
         print(name)
         table(
             ("process", "flarego", "function"),

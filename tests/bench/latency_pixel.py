@@ -37,8 +37,7 @@ def main() -> None:
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        # Counted, so that one goroutine among hundreds is wide enough to draw; nothing folded away as idle.
-        page.goto(attached.url + "#weight=count&toggled=idle")
+        page.goto(attached.url)
         time.sleep(options.warmup)
         latencies = []
         for number in range(options.events):

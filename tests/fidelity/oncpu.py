@@ -6,7 +6,8 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import TYPE_CHECKING
 
 from bench.stacks import Fold
@@ -32,6 +33,12 @@ _ROW = re.compile(r"\s*\S+\s+(?P<flat>[\d.]+)%\s+[\d.]+%\s+\S+\s+[\d.]+%\s+(?P<f
 
 Shares = dict[str, float]
 """Percent of CPU time by innermost function."""
+
+
+def average(rounds: Sequence[Shares]) -> Shares:
+    """Return the mean of several profiles' shares: one of ten seconds is off by a point by chance."""
+    names = {name for shares in rounds for name in shares}
+    return {name: mean(shares.get(name, 0.0) for shares in rounds) for name in names}
 
 
 def measure_shares(target: Target, stream: Stream, seconds: int) -> tuple[Shares, Shares]:

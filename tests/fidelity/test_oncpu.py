@@ -6,9 +6,10 @@ import pytest
 from bench.common import Attached, Stream
 from targets import Target, toolchains
 
-from fidelity.oncpu import largest_difference, measure_shares
+from fidelity.oncpu import average, largest_difference, measure_shares
 
 BAR = 2.0
+ROUNDS = 2
 
 
 @pytest.mark.parametrize("version", sorted({toolchains()[0], toolchains()[-1]}))
@@ -18,5 +19,5 @@ def test_flat_shares_are_within_two_points_of_the_processes_own(version: str) ->
         Attached(target.pid, "--budget", "5") as attached,
         Stream(attached.url) as stream,
     ):
-        own, seen = measure_shares(target, stream, 10)
+        own, seen = map(average, zip(*(measure_shares(target, stream, 10) for _ in range(ROUNDS)), strict=True))
     assert largest_difference(own, seen) <= BAR, (own, seen)

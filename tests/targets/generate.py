@@ -49,11 +49,14 @@ import "example.com/targets/truth"
 
 var leave = make(chan int)
 
+//go:noinline
+func request(event func()) {{ event() }}
+
 {functions}
 var events = []func(){{{table}}}
 
 func main() {{
-	truth.Handle("park", func(n string) []byte {{ go events[truth.Int(n)](); return nil }})
+	truth.Handle("park", func(n string) []byte {{ go request(events[truth.Int(n)]); return nil }})
 	truth.Handle("free", func(string) []byte {{ leave <- 1; return nil }})
 	truth.Serve()
 }}
