@@ -23,15 +23,18 @@ class FlareError(Exception):
     """An error a user can read: one sentence that says what happened, and a remedy."""
 
     exit_code = 1
+    usual_remedy: str | None = None
+    """The remedy of an error that names none of its own."""
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.remedy = remedy
+        self.remedy = remedy or self.usual_remedy
 
 
 class TargetError(FlareError):
     exit_code = 3
+    usual_remedy = "`flarego ps` lists the Go processes that can be attached to"
 
 
 class NoSuchProcess(TargetError):
@@ -52,6 +55,7 @@ class ProcessGone(TargetError):
     """The process exited, or replaced its program with exec."""
 
     exit_code = 5
+    usual_remedy = "attach again when it runs; `flarego attach --wait` waits for it"
 
 
 class PermissionRefused(FlareError):
@@ -66,12 +70,14 @@ class UnsupportedGo(FlareError):
 
 class CorruptBinary(FlareError):
     exit_code = 8
+    usual_remedy = "restart the process from an intact build; if it is one, please report this"
 
 
 class MemoryFault(FlareError):
     """An address that had to be readable was not."""
 
     exit_code = 8
+    usual_remedy = "try again; if it stays, please report it with the Go version and how the program was built"
 
 
 class ListenFailed(FlareError):

@@ -6,7 +6,7 @@ import fnmatch
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,20 +104,28 @@ def _all() -> Iterator[Found]:
 
 
 def _found(process: psutil.Process) -> Found:
+    """Return what there is to know. Raises NoSuchProcess; a zombie is a process still."""
     with process.oneshot():
-        try:
-            command = " ".join(process.cmdline())
-        except psutil.AccessDenied:
-            command = ""
-        try:
-            user = process.username()
-        except (psutil.Error, KeyError):
-            user = ""
-        return Found(process.pid, process.name(), command or process.name(), process.create_time(), user)
+        name = _printable(_ask(process.name))
+        command = _printable(_ask(lambda: " ".join(process.cmdline())))
+        return Found(process.pid, name, command or name, process.create_time(), _ask(process.username))
+
+
+def _ask(question: Callable[[], str]) -> str:
+    """Return the answer, "" when there is none for us."""
+    try:
+        return question()
+    except (psutil.AccessDenied, psutil.ZombieProcess, KeyError):
+        return ""
+
+
+def _printable(text: str) -> str:
+    """Processes choose their names: no escape sequence of theirs may reach a terminal, no odd byte the stream."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def listed() -> Iterator[Listed]:
-    """Yield every process that runs a Go program, and those we may not look at and so cannot tell."""
+    """Yield every process that runs a Go program, as far as we may look at its executable."""
     versions: dict[tuple[int, int], tuple[str, str] | None] = {}
     for found in _all():
         try:
@@ -126,8 +134,6 @@ def listed() -> Iterator[Listed]:
                 key = (status.st_dev, status.st_ino)
                 if key not in versions:
                     versions[key] = _go_version(program.fileno())
-        except PermissionError:
-            continue
         except OSError:
             continue
         go = versions[key]
