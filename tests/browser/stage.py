@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 from aiohttp import web
-from synthetic import Source, application, live, messages
+from browser.synthetic import Source, application, live, messages
 
 PREFIX = "/under/a/prefix/"
 TIMEOUT_S = 10

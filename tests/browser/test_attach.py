@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Attached, View
+from browser.conftest import Attached, View
 
 pytestmark = [
     pytest.mark.timeout(180),

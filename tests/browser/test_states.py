@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import View
-from stage import Stage
-from synthetic import KINDS, Kind, Source, many
+from browser.conftest import View
+from browser.stage import Stage
+from browser.synthetic import KINDS, Kind, Source, many
 
 REFUSED = "WebSocket|Failed to load resource|net::ERR"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from conftest import View
-from stage import Stage
-from synthetic import Source
+from browser.conftest import View
+from browser.stage import Stage
+from browser.synthetic import Source
 
 CHARGE = "example.com/orders.(*paymentClient).charge"
 
