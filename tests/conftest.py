@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from targets.build import CACHE
+from targets.server import Server, free_port
 
 from flarego import demo
 
@@ -22,21 +21,6 @@ _PROMETHEUS = """
 global: {scrape_interval: 1s}
 scrape_configs: [{job_name: self, static_configs: [{targets: ["127.0.0.1:%d"]}]}]
 """
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server that serves net/http/pprof below url."""
-
-    pid: int
-    url: str
-
-    def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=60) as response:
-            return bytes(response.read())
-
-    def goroutines(self) -> str:
-        return self.get("/debug/pprof/goroutine?debug=2").decode()
 
 
 @pytest.fixture(scope="session")
@@ -86,13 +70,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _await(server: Server, path: str) -> None:

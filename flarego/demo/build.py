@@ -42,9 +42,7 @@ def find_go() -> Path:
     beside = Path(sys.executable).parent / "go"
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which("go")
     if found is None:
-        raise FlareError(
-            "the demo is written in Go, and no Go toolchain was found", remedy=_INSTALL
-        )
+        raise FlareError("the demo is written in Go, and no Go toolchain was found", remedy=_INSTALL)
     return Path(found)
 
 

@@ -64,9 +64,7 @@ def start(
     if leak:
         arguments.append("-leak")
     try:
-        process = subprocess.Popen(
-            [str(binary), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen([str(binary), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     except OSError as error:
         raise FlareError(f"could not start the demo service: {error}") from error
     assert process.stdout is not None
@@ -74,7 +72,5 @@ def start(
     service = Service(url, process)
     if word != "listening":
         service.stop()
-        raise FlareError(
-            f"the demo service could not listen on {addr}", remedy="choose another address"
-        )
+        raise FlareError(f"the demo service could not listen on {addr}", remedy="choose another address")
     return service

@@ -23,7 +23,7 @@ def main() -> None:
             Attached(target.pid, "--budget", "5") as attached,
             Stream(attached.url) as stream,
         ):
-            rounds = [measure_shares(target, stream, options.seconds) for _ in range(options.rounds)]
+            rounds = measure_shares(target, stream, options.seconds, options.rounds)
         own, seen = map(average, zip(*rounds, strict=True))
         each = ", ".join(f"{largest_difference(*shares):.2f}" for shares in rounds)
         print(f"largest difference in each {options.seconds} s: {each} percentage points; their mean:")

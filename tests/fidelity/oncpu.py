@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bench.common import Stream
 
 TOP = 20
+SETTLE_S = 2.0
+CHUNK_S = 0.3
 # CPU timers tick at 250 Hz here; at Go's usual 100, chance moves a share of 20% by 1.3 points.
 PROFILE_HZ = 250
 # The signal that preempts a goroutine and the one that profiles it often arrive at the same clock
@@ -41,17 +43,19 @@ def average(rounds: Sequence[Shares]) -> Shares:
     return {name: mean(shares.get(name, 0.0) for shares in rounds) for name in names}
 
 
-def measure_shares(target: Target, stream: Stream, seconds: int) -> tuple[Shares, Shares]:
-    """Return the shares of the same seconds as the process and as flarego sees them."""
-    time.sleep(2)  # until the stream has settled
-    fold = Fold()
-    _fold_new(stream, fold)
-    fold.cpu.clear()
-    profile = target.ask(f"cpu {seconds} {PROFILE_HZ}")
-    time.sleep(0.3)  # the last chunk is on its way
-    _fold_new(stream, fold)
-    total = sum(fold.cpu.values()) or 1
-    return profile_shares(profile), {name: 100 * ns / total for name, ns in fold.cpu.items()}
+def measure_shares(target: Target, stream: Stream, seconds: int, rounds: int) -> list[tuple[Shares, Shares]]:
+    """Return, for so many rounds, the shares of the same seconds as the process and as flarego sees them."""
+    time.sleep(SETTLE_S)
+    fold, result = Fold(), []
+    for _ in range(rounds):
+        _fold_new(stream, fold)
+        fold.cpu.clear()
+        own = profile_shares(target.ask(f"cpu {seconds} {PROFILE_HZ}"))
+        time.sleep(CHUNK_S)
+        _fold_new(stream, fold)
+        total = sum(fold.cpu.values()) or 1
+        result.append((own, {name: 100 * ns / total for name, ns in fold.cpu.items()}))
+    return result
 
 
 def _fold_new(stream: Stream, fold: Fold) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from bench.common import Attached, Stream
-from conftest import Server
 from targets import Target, toolchains
+from targets.server import Server
 
 LIVE_TOLERANCE = 0.01
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from bench.common import FLAREGO
-from conftest import Server
 from targets import Target, build, toolchains
 from targets.build import FORMS
+from targets.server import Server
 
 from fidelity.compare import Report
 from fidelity.outside import Observer, dump, observe
@@ -116,8 +116,8 @@ def test_labels_are_what_the_program_set() -> None:
             timeout=60,
             check=True,
         )
-    goroutines = json.loads(done.stdout)["goroutines"]
-    seen = {goroutine["frames"][0]["function"]: goroutine["labels"] for goroutine in goroutines}
+    goroutines = json.loads(done.stdout)
+    seen = {frame["function"]: g["labels"] for g in goroutines for frame in g["frames"]}
     for function, labels in wanted.items():
         assert seen[function] == labels
     assert len(seen["main.many"]) == 20
