@@ -13,8 +13,9 @@ from typing import Any
 from flarego import native
 from flarego.errors import PermissionRefused, ProcessGone
 from flarego.golang import GoProcess
+from flarego.golang.foreign import ForeignCode
 from flarego.model.chunk import Chunk, ProcessInfo
-from flarego.model.frame import Frame
+from flarego.model.frame import UNKNOWN, Frame
 from flarego.samplers.definitions import Definitions
 from flarego.samplers.engine import why_not_better
 
@@ -63,6 +64,7 @@ class GoSampler:
         )
         self._native.set_system(process.system_starts)
         self._monotonic_epoch = time.monotonic_ns()
+        self._foreign = ForeignCode(process.pid)
         self._definitions = Definitions()
         self._generation = self._sequence = self._generation_end = self._processors_due = 0
         self._info = ProcessInfo(
@@ -165,7 +167,9 @@ class GoSampler:
     def _frames(self, pc: int) -> tuple[Frame, ...]:
         if pc == 1:
             return _ELIDED
-        return self._process.symbols.frames(pc & ~_EXACT, exact=bool(pc & _EXACT))
+        address = pc & ~_EXACT
+        frames = self._process.symbols.frames(address, exact=bool(pc & _EXACT))
+        return frames if frames != (UNKNOWN,) else (self._foreign.frame(address),)
 
     def _group(self, gopc: int, startpc: int, labels: int, system: int) -> dict[str, Any]:
         symbols, number = self._process.symbols, self._definitions.frame
