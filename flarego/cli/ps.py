@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 
@@ -16,13 +17,16 @@ _FIELDS = ("pid", "user", "name", "command", "runtime", "version", "module", "at
 def command(as_json: bool) -> None:
     """List the processes that can be attached to, with runtime and version."""
     check_machine()
-    processes = sorted(listed(), key=lambda found: found.pid)
+    processes, hidden = listed()
     if as_json:
         click.echo(json.dumps([{name: getattr(found, name) for name in _FIELDS} for found in processes], indent=1))
     elif processes:
         _print_table(processes)
     else:
-        click.echo("No Go process that this user may see.", err=True)
+        click.echo("no Go process that this user may see", err=True)
+    if hidden and not as_json:
+        who = "" if os.geteuid() == 0 else "; run as root to list those that are Go too"
+        click.echo(f"not permitted to look at {hidden} {'other' if hidden == 1 else 'others'}{who}", err=True)
 
 
 def _print_table(processes: list[Listed]) -> None:
