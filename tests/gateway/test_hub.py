@@ -12,7 +12,6 @@ from wire.streams import INFO, Reader, Source
 
 from flarego.gateway.hub import Hub, Lag, Subscriber
 from flarego.model.chunk import Gap, Gone
-from flarego.wire.codec import decode
 
 
 def read(subscriber: Subscriber, reader: Reader | None = None) -> Reader:

@@ -1,4 +1,4 @@
-"""Streams for tests: a source of random chunks that knows what they mean, and a strict reader that finds it out again."""
+"""Streams for tests: a source of random chunks that knows what they mean, and a strict reader that finds it out."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _or_nothing(entries: Sequence[object], columns: Mapping[str, bytes]) -> Mapp
 
 @dataclass
 class Reader:
-    """Reads one subscriber's stream; fails where it cannot be understood, or where a chunk is missing without a word."""
+    """Reads one subscriber's stream; fails where it cannot be understood, or a chunk is missing without a word."""
 
     info: ProcessInfo | None = None
     gone: Gone | None = None

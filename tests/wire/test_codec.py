@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flarego.wire.codec
-from flarego.model.chunk import WIDTHS, Message
+from flarego.model.chunk import WIDTHS, Chunk, Gap, Gone, Message
 from flarego.wire.codec import MAX_MESSAGE, BadMessage, decode, encode
 from wire.messages import MESSAGES, chunk, info
 
@@ -40,6 +40,23 @@ def test_damaged_messages_are_read_or_refused(message: Message, data: st.DataObj
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     with suppress(BadMessage):
         decode(bytes(damaged[: data.draw(st.integers(0, len(damaged)))]))
+
+
+@pytest.mark.parametrize(
+    ("message", "written"),
+    [
+        (Gap("17-4", 3, 5), "84a474797065a3676170a770726f63657373a431372d34a466726f6d03a2746f05"),
+        (Gone("17-4", 12, "bye"), "84a474797065a4676f6e65a770726f63657373a431372d34a261740ca3776879a3627965"),
+        (
+            Chunk("17-4", 0, 0, 0, 5, strings=[""], groups=[], events=[], waits=[], processors=[]),
+            "87a474797065a56368756e6ba770726f63657373a431372d34aa67656e65726174696f6e00a873657175656e636500"
+            "a5737461727400a3656e6405a7737472696e677391a0",
+        ),
+    ],
+)
+def test_the_bytes_of_version_1_stay_what_they_are(message: Message, written: str) -> None:
+    assert encode(message).hex() == written
+    assert decode(bytes.fromhex(written)) == message
 
 
 VALUES = st.recursive(
