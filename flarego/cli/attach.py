@@ -7,34 +7,18 @@ import signal
 import sys
 import webbrowser
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from flarego.agent.find import Found, by_name, by_pid, check_machine, wait_for
 from flarego.cli.options import duration_option, listen_option, open_option
+from flarego.config import BUDGET, MAX_ONCPU_HZ, MAX_SCAN_HZ, Settings
 from flarego.errors import ProcessGone
 from flarego.model.chunk import Chunk, Gone, Message, ProcessInfo
 
 if TYPE_CHECKING:
     from flarego.samplers.go import GoSampler
-
-MAX_SCAN_HZ, MAX_ONCPU_HZ = 100.0, 999.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What attach was asked for."""
-
-    listen: str
-    open_page: bool = False
-    rate: float = 0.0
-    """Hz; 0 adapts to the budget."""
-    budget: float = 0.01
-    """CPU, as a fraction of one core."""
-    duration: float | None = None
-    engine: str = "auto"
 
 
 @click.command()
@@ -45,7 +29,7 @@ class Settings:
 @listen_option
 @click.option("-r", "--rate", type=click.FloatRange(min=0.1, max=MAX_ONCPU_HZ), metavar="HZ",
               help="Fix the rate of CPU samples (and of scans, up to 100 Hz); else it adapts.")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(min=0.05, max=100), default=1.0, envvar="FLAREGO_BUDGET",
+@click.option("--budget", type=click.FloatRange(min=0.05, max=100), default=100 * BUDGET, envvar="FLAREGO_BUDGET",
               show_default=True, metavar="PCT", help="CPU that watching may cost, per cent of one core.")  # fmt: skip
 @duration_option
 @click.option("--wait", is_flag=True, help="Wait for the process to start.")
@@ -121,6 +105,8 @@ async def _serve(sampler: GoSampler, settings: Settings) -> Gone | None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     url = await gateway.start()
+    if gateway.warning:
+        click.echo(f"warning: {gateway.warning}", err=True)
     interactive = sys.stdout.isatty() or settings.open_page
     with _report(url) as reporter:
 
@@ -205,4 +191,4 @@ def one_line(chunk: Chunk) -> str:
     )
 
 
-__all__ = ["Lines", "Settings", "command", "describe", "make_sampler", "one_line", "watch"]
+__all__ = ["Lines", "command", "describe", "make_sampler", "one_line", "watch"]

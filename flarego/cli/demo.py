@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from flarego.agent.find import by_pid, check_machine
-from flarego.cli.attach import Settings, watch
+from flarego.cli.attach import watch
 from flarego.cli.options import duration_option, listen_option, open_option
+from flarego.config import Settings
 
 
 @click.command()

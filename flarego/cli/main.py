@@ -32,6 +32,7 @@ Exit codes:
   7  a Go version or layout that is not known
   8  a corrupt executable or file
   9  cannot listen on that address
+  130  Ctrl-C before there was anything to show
 """
 
 

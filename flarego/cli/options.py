@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from flarego.config import LISTEN
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -32,7 +34,7 @@ def pid_option(required: bool) -> Callable[[Callable[..., Any]], Callable[..., A
 
 listen_option = click.option(
     "--listen",
-    default="127.0.0.1:4317",
+    default=LISTEN,
     envvar="FLAREGO_LISTEN",
     show_default=True,
     metavar="HOST:PORT",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -121,6 +120,3 @@ def patched(binary: Path, target: Path, changes: Sequence[tuple[bytes, bytes]]) 
 def status(pid: int) -> dict[str, str]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
-
-
-INTERRUPT, TERMINATE = signal.SIGINT, signal.SIGTERM
