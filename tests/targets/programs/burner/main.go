@@ -11,7 +11,10 @@ import (
 	"example.com/targets/truth"
 )
 
-const factor = 6364136223846793005
+const (
+	factor = 6364136223846793005
+	rounds = 10_000
+)
 
 var never = make(chan int)
 
@@ -19,7 +22,7 @@ var never = make(chan int)
 
 //go:noinline
 func eighteen(x uint64) uint64 {
-	for i := 0; i < 18_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
@@ -27,7 +30,7 @@ func eighteen(x uint64) uint64 {
 
 //go:noinline
 func sixteen(x uint64) uint64 {
-	for i := 0; i < 16_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
@@ -35,7 +38,7 @@ func sixteen(x uint64) uint64 {
 
 //go:noinline
 func fourteen(x uint64) uint64 {
-	for i := 0; i < 14_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
@@ -43,7 +46,7 @@ func fourteen(x uint64) uint64 {
 
 //go:noinline
 func twelve(x uint64) uint64 {
-	for i := 0; i < 12_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
@@ -51,7 +54,7 @@ func twelve(x uint64) uint64 {
 
 //go:noinline
 func eleven(x uint64) uint64 {
-	for i := 0; i < 11_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
@@ -59,7 +62,7 @@ func eleven(x uint64) uint64 {
 
 //go:noinline
 func nine(x uint64) uint64 {
-	for i := 0; i < 9_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
@@ -67,7 +70,7 @@ func nine(x uint64) uint64 {
 
 //go:noinline
 func eight(x uint64) uint64 {
-	for i := 0; i < 8_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
@@ -75,7 +78,7 @@ func eight(x uint64) uint64 {
 
 //go:noinline
 func seven(x uint64) uint64 {
-	for i := 0; i < 7_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
@@ -83,15 +86,29 @@ func seven(x uint64) uint64 {
 
 //go:noinline
 func five(x uint64) uint64 {
-	for i := 0; i < 5_000; i++ {
+	for i := 0; i < rounds; i++ {
 		x = x*factor + 1
 	}
 	return x
 }
 
+var shares = []struct {
+	percent int
+	run     func(uint64) uint64
+}{
+	{18, eighteen}, {16, sixteen}, {14, fourteen}, {12, twelve}, {11, eleven}, {9, nine}, {8, eight}, {7, seven}, {5, five},
+}
+
+// burn picks at random what comes next: a fixed order would beat with the profiler's clock.
 func burn() {
+	var slots []func(uint64) uint64
+	for _, share := range shares {
+		for i := 0; i < share.percent; i++ {
+			slots = append(slots, share.run)
+		}
+	}
 	for x := uint64(1); ; truth.Ops.Add(1) {
-		x = eighteen(x) + sixteen(x) + fourteen(x) + twelve(x) + eleven(x) + nine(x) + eight(x) + seven(x) + five(x)
+		x = slots[(x>>32)%uint64(len(slots))](x)
 	}
 }
 
