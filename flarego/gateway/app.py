@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from weakref import WeakSet
 
@@ -63,9 +64,8 @@ async def _stream(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=_MAX_RECEIVED)
     if not socket.can_prepare(request):
         return refused(426, "this address speaks WebSocket", "open the page, or connect with a WebSocket client")
-    try:
-        since = min(max(float(request.query.get("since", 0)), 0.0), RETENTION_S)
-    except ValueError:
+    since = _seconds(request.query.get("since", "0"))
+    if since is None:
         return refused(400, "since is no number of seconds", "e.g. ?since=60")
     await socket.prepare(request)
     request.app[SOCKETS].add(socket)
@@ -78,6 +78,15 @@ async def _stream(request: web.Request) -> web.StreamResponse:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
     return socket
+
+
+def _seconds(text: str) -> float | None:
+    """Return a stretch of the past we can have; None when it is no number."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), RETENTION_S)
 
 
 async def _send(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:

@@ -169,7 +169,7 @@ steps = st.lists(
 def test_whatever_happens_every_stream_can_be_read(
     steps: list[tuple[object, ...]], seed: int, chunks: int, size: int, retention: int
 ) -> None:
-    """Definitions are never lost: each subscriber understands each row it is sent as the source meant it, or is told."""
+    """Definitions are never lost: each subscriber understands each row it is sent as it was meant, or is told."""
     source, hub = Source(seed), Hub(retention_s=4, retention_bytes=retention)
     hub.publish(INFO)
     readers: list[tuple[Subscriber, Reader]] = []
