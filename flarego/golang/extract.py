@@ -112,10 +112,13 @@ def compose_120(table: dict[str, Any]) -> None:
     old, new = (table["versions"][name]["shapes"] for name in ("go1.19.8", "go1.21.13"))
     chosen = {struct: (old if struct in _AS_IN_119 else new)[struct] for struct in new}
     chosen["moduledata"] = _intern(table["shapes"]["moduledata"], _moduledata_120(table, old["moduledata"]))
+    chosen["gcControllerState"] = _intern(
+        table["shapes"]["gcControllerState"], _controller_120(table, new["gcControllerState"])
+    )
     table["versions"]["go1.20"] = {
         "source": "composed from 1.19 and 1.21; each choice confirmed on released Go 1.20 programs by reference "
         "voting, live invariants and stacks (tests/golang/test_go120.py)",
-        "reasons": _intern(table["reasons"], _reasons_120(table)),
+        "reasons": table["versions"]["go1.21.13"]["reasons"],
         "shapes": chosen,
     }
     table["versions"] = dict(sorted(table["versions"].items(), key=lambda item: _order(item[0])))
@@ -132,9 +135,15 @@ def _moduledata_120(table: dict[str, Any], old: int) -> dict[str, Any]:
     return {"size": shape["size"] + 16, "fields": dict(sorted(fields.items(), key=lambda item: item[1][0]))}
 
 
-def _reasons_120(table: dict[str, Any]) -> list[str]:
-    reasons: list[str] = table["reasons"][table["versions"]["go1.21.13"]["reasons"]]
-    return reasons
+def _controller_120(table: dict[str, Any], new: int) -> dict[str, Any]:
+    """Go 1.20 remembered one cons/mark ratio where 1.21 remembers four; all that follows lies 24 lower."""
+    shape = table["shapes"]["gcControllerState"][new]
+    fields = {name: list(field) for name, field in shape["fields"].items()}
+    at = fields["lastConsMark"][0]
+    fields["lastConsMark"] = [at, 8]
+    for field in fields.values():
+        field[0] -= 24 if field[0] > at else 0
+    return {"size": shape["size"] - 24, "fields": fields}
 
 
 def _order(name: str) -> tuple[int, int, int, str]:

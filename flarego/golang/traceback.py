@@ -181,7 +181,7 @@ def _created_by(goroutine: Goroutine, symbols: Symbols, style: Style) -> Iterato
     if goroutine["goid"] == 1 or symbols.function_at(goroutine["gopc"]) is None:
         return
     creation = symbols.creation(goroutine["gopc"])
-    if creation.internal or creation.wrapper:
+    if (creation.internal or creation.wrapper) and not style.show_runtime:
         return
     parent = f" in goroutine {goroutine['parent']}" if goroutine["parent"] else ""
     name = creation.function if style.minor <= 20 else print_name(creation.function, style.minor)

@@ -49,6 +49,8 @@ def _problem(memory: Memory, layout: Mapping[str, int], n_reasons: int) -> str:
         return "its goroutines cannot be read"
     views = [_View(block, layout) for block in blocks]
     live = [view for view in views if view.status not in _NOT_LIVE]
+    if not live:
+        return "it has no goroutine that is alive"
     odd = sum(not view.is_believable(n_reasons) for view in views)
     if odd > _MAX_DISORDER * len(views):
         return f"{odd} of {len(views)} goroutines have impossible states or stacks"
@@ -82,6 +84,6 @@ class _View:
             return True
         if not 0 < self.goid < 1 << 47 or not self.low < self.high or self.high - self.low > 1 << 32:
             return False
-        if self.status == _WAITING and self.reason >= n_reasons:
+        if self.status == _WAITING and not 0 < self.reason < n_reasons:
             return False
         return self.status not in _STANDING or self.low < self.sp <= self.high
