@@ -254,3 +254,10 @@ test("arrows walk the tree, and n the matches", () => {
   assert.deepEqual(matches(tree).map((node) => tree.pathTo(node).map((at) => tree.nameOf(at))),
     [["running", "main.a", "main.c"], ["runnable", "main.d", "main.c"]]);
 });
+
+test("only steady growth is growth", () => {
+  const series = new Series();
+  for (let i = 0; i < 100; i++) series.push(i, i + 1, new Float32Array(10), i < 60 ? i : 200 - i, {});
+  assert.equal(series.growth(series.idle, 0, 50), 50);
+  assert.equal(series.growth(series.idle, 0, 99), 0);
+});

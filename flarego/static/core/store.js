@@ -35,6 +35,9 @@ const S = 1e9;
 export const WINDOWS = Object.freeze([5, 10, 30, 60, 300, 900, Infinity]);
 const DEFAULT_WINDOW = 30;
 const MAX_MARKS = 4000;
+/** Chunks closer together than this are history being caught up with: painting every one would double the time it takes. */
+const HURRY_MS = 40;
+const HURRY_PAUSE_MS = 100;
 /** Shown beside the user's own goroutines by default: where CPU time goes, the runtime's share counts. */
 const DEFAULT_SHAPE = /** @type {const} */ ({
   state: { view: "state", system: false, idle: false, runtime: false },
@@ -168,7 +171,7 @@ export class Store {
   process = new Signal(/** @type {Process | null} */ (null));
   /** @type {Signal<{at: number, why: string} | null>} */
   gone = new Signal(/** @type {{at: number, why: string} | null} */ (null));
-  /** Counts chunks taken in. */
+  /** Changes when chunks have been taken in. */
   arrived = new Signal(0);
   /** Counts scenes: changes whenever what is shown has changed. */
   scene = new Signal(0);
@@ -198,6 +201,9 @@ export class Store {
   /** @type {CallTree | null} */
   #tree = null;
   #stale = true;
+  #lastArrival = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #telling;
   /** The time of the window last folded. @type {Span} */
   shownSpan = { from: 0, to: 0 };
 
@@ -251,6 +257,17 @@ export class Store {
       data.damaged++;
       throw error;
     }
+    this.#stale = true;
+    const hurried = now - this.#lastArrival < HURRY_MS;
+    this.#lastArrival = now;
+    if (!hurried) this.#tell();
+    else this.#telling ||= setTimeout(() => this.#tell(), HURRY_PAUSE_MS);
+  }
+
+  /** Says that data has come. */
+  #tell() {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
     this.arrived.value = this.arrived.peek() + 1;
     if (this.paused.peek() === null && this.span.peek() === null) this.refresh();
   }

@@ -19,6 +19,9 @@ const ASIDE = /** @type {const} */ ([
   ["system", "system", "The runtime's own goroutines: garbage collector, finalizers, timers"],
 ]);
 
+/** Growth over less time is noise, ns. */
+const SHORTEST_GROWTH = 10e9;
+
 /**
  * A row of buttons of which one is pressed.
  * @param {string} name @param {readonly (readonly [string, string, string])[]} items @param {(id: any) => void} onpick
@@ -80,13 +83,23 @@ export class Toolbar extends FgElement {
     this.matched.dataset.bad = String(problem !== "");
   }
 
+  /** By how much the folded idle ones have become more over the window, if steadily: a leak hides among them. */
+  idleGrowth() {
+    const data = this.store.data.peek();
+    const { start, end } = this.store.fold.span;
+    if (data === null || end - start < SHORTEST_GROWTH) return 0;
+    return data.series.growth(data.series.idle, start, end);
+  }
+
   /** @param {import("../model/calltree.js").CallTree | null} tree */
   paintAside(tree) {
     const shown = this.store.shown.peek();
     for (const button of /** @type {Iterable<HTMLElement>} */ (this.aside?.children ?? [])) {
       const id = /** @type {"idle" | "system"} */ (button.dataset.id);
       const hidden = tree?.hidden.counts[id] ?? 0;
-      setText(button, shown[id] ? `${id} shown` : `${count(hidden)} ${id} folded`);
+      const more = id === "idle" ? this.idleGrowth() : 0;
+      setText(button, shown[id] ? `${id} shown` : `${count(hidden)} ${id} folded${more > 0 ? `, ${count(more)} more` : ""}`);
+      button.dataset.growing = String(more > 0);
       button.setAttribute("aria-pressed", String(shown[id]));
       show(button, shown[id] || hidden > 0);
     }

@@ -76,6 +76,18 @@ export class Series {
     return this.values[name][Math.min(this.find(time - 1), this.n - 1)] || 0;
   }
 
+  /**
+   * By how much a column has grown over a span, if it grew in each quarter of it; else 0.
+   * @param {Float32Array} column @param {number} from @param {number} to
+   */
+  growth(column, from, to) {
+    const at = [0, 1, 2, 3, 4].map((quarter) => {
+      const point = this.find(from + ((to - from) * quarter) / 4);
+      return column[Math.min(point, this.n - 1)];
+    });
+    return at.every((value, i) => i === 0 || value > at[i - 1]) ? at[4] - at[0] : 0;
+  }
+
   /** Index of the first point that ends after `time`. @param {number} time */
   find(time) {
     let low = 0;
