@@ -42,13 +42,13 @@ class Found:
         """Unix seconds."""
         return _boot_time() + self.start_time / _TICKS_PER_S
 
-    def still_runs(self) -> bool:
-        """Tell whether the pid is still this process and it has not exited."""
+    def state(self) -> str:
+        """Return the letter of its state, as in /proc/PID/stat (Z: a zombie); "" when the process is no more."""
         try:
             now = read_stat(self.pid)
         except FlareError:
-            return False
-        return now.start_time == self.start_time and now.state not in "ZX"
+            return ""
+        return now.state if now.start_time == self.start_time else ""
 
 
 @dataclass(frozen=True)
@@ -262,13 +262,19 @@ def _read_program(path: str) -> BuildInfo | None:
             return None
         key = (status.st_dev, status.st_ino, status.st_mtime_ns)
         if key not in _programs:
-            try:
-                _programs[key] = read_build_info(Elf(fd))
-            except FlareError:
-                _programs[key] = None
+            _programs[key] = _read_build_info(fd)
         return _programs[key]
     finally:
         os.close(fd)
+
+
+def _read_build_info(fd: int) -> BuildInfo | None:
+    try:
+        elf = Elf(fd)
+        named = not elf.sections or ".go.buildinfo" in elf.sections
+        return read_build_info(elf) if named else None  # without sections it must be searched for
+    except FlareError:
+        return None
 
 
 def _why_not(pid: int, info: BuildInfo) -> str:

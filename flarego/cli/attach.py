@@ -5,79 +5,86 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import webbrowser
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from flarego.agent.find import Found, by_name, by_pid, check_machine, wait_for
-from flarego.cli.options import duration_option, listen_option, open_option
+from flarego.cli.options import Target, duration_option, listen_option, open_option, takes_target
 from flarego.config import BUDGET, MAX_ONCPU_HZ, MAX_SCAN_HZ, Settings
-from flarego.errors import ProcessGone
-from flarego.model.chunk import Chunk, Gone, Message, ProcessInfo
+from flarego.errors import ListenFailed, ProcessGone
 
 if TYPE_CHECKING:
+    from flarego.agent.find import Found
+    from flarego.model.chunk import Gone, Message
     from flarego.samplers.go import GoSampler
 
 
 @click.command()
-@click.argument("target", metavar="[PID]", type=click.IntRange(min=1), required=False)
-@click.option("-p", "--pid", type=click.IntRange(min=1), metavar="PID", help="The process to attach to.")
-@click.option("--name", metavar="PATTERN", help="The process with this name or program, e.g. api or 'api*'.")
+@takes_target(required=True)
 @open_option
 @listen_option
-@click.option("-r", "--rate", type=click.FloatRange(min=0.1, max=MAX_ONCPU_HZ), metavar="HZ",
-              help="Fix the rate of CPU samples (and of scans, up to 100 Hz); else it adapts.")  # fmt: skip
+@click.option("-r", "--rate", type=click.FloatRange(min=0.1, max=MAX_ONCPU_HZ), envvar="FLAREGO_RATE",
+              show_envvar=True, metavar="HZ",
+              help=f"Fix the rate of on-CPU samples and scans (these up to {MAX_SCAN_HZ:.0f}).")  # fmt: skip
 @click.option("--budget", type=click.FloatRange(min=0.05, max=100), default=100 * BUDGET, envvar="FLAREGO_BUDGET",
-              show_default=True, metavar="PCT", help="CPU that watching may cost, per cent of one core.")  # fmt: skip
+              show_envvar=True, show_default=True, metavar="PCT",
+              help="CPU that watching may cost, in per cent of one core.")  # fmt: skip
 @duration_option
 @click.option("--wait", is_flag=True, help="Wait for the process to start.")
-@click.option("--engine", type=click.Choice(["auto", "perf", "ptrace", "memory"]), default="auto", show_default=True,
+@click.option("--engine", type=click.Choice(["auto", "perf", "ptrace", "memory"]), default="auto",
+              envvar="FLAREGO_ENGINE", show_envvar=True, show_default=True,
               help="How running goroutines are sampled; auto takes the best that is permitted.")  # fmt: skip
+@click.pass_context
 def command(
-    target: int | None, pid: int | None, name: str | None, open_page: bool, listen: str, rate: float | None,
-    budget: float, duration: float | None, wait: bool, engine: str,
+    ctx: click.Context, target: Target, open_page: bool, listen: str, rate: float | None, budget: float,
+    duration: float | None, wait: bool, engine: str,
 ) -> None:  # fmt: skip
     """Show, live in the browser, what every goroutine of a running process is doing.
 
     \b
         flarego attach 1234 --open
         flarego attach --name 'api*' --duration 5m
+
+    Ends on Ctrl-C, after --duration, or when the process does; at a terminal, or with --open, the page then stays up.
     """
-    if sum(given is not None for given in (target, pid, name)) != 1:
-        raise click.UsageError("name one process: flarego attach PID, --pid PID or --name PATTERN")
+    from flarego.agent.find import check_machine
+
     check_machine()
-    wanted = target if target is not None else pid
-    watch(_find(wanted, name, wait), Settings(listen, open_page, rate or 0.0, budget / 100, duration, engine))
-
-
-def _find(pid: int | None, name: str | None, wait: bool) -> Found:
-    if wait:
-        return wait_for(pid, name)
-    return by_pid(pid) if pid is not None else by_name(name or "")
+    settings = Settings(listen, open_page, rate or 0.0, budget / 100, duration, engine)
+    try:
+        watch(target.wait() if wait else target.find(), settings)
+    except ListenFailed as e:
+        if ctx.get_parameter_source("listen") is ParameterSource.ENVIRONMENT:
+            e.message += " (FLAREGO_LISTEN says so)"
+        raise
 
 
 def watch(found: Found, settings: Settings) -> None:
-    """Attach to the process and serve until Ctrl-C, the duration, or (nobody looking) the target's end."""
+    """Attach to the process and serve until Ctrl-C, the duration, or (nobody looking) the target's end.
+
+    Raises ProcessGone for the last.
+    """
+    from flarego.agent.enter import stays_itself
+
     sampler = make_sampler(found, settings)
     try:
-        sampler.start()
-        gone = asyncio.run(_serve(sampler, settings))
+        with stays_itself(found):
+            sampler.start()
+        gone = asyncio.run(_serve(found, sampler, settings))
     finally:
         sampler.stop()
     if gone is not None:
-        raise ProcessGone(gone.why, remedy="attach again when it runs; --wait waits for it")
+        raise ProcessGone(gone.why)
 
 
 def make_sampler(found: Found, settings: Settings) -> GoSampler:
-    """Return a sampler of the process, not started. Raises what attaching to a Go process raises."""
-    from flarego.golang import attach
+    """Return a sampler of the process, not started. Raises what attach_to raises."""
+    from flarego.agent.enter import attach_to
     from flarego.samplers.go import GoSampler
 
-    process = attach(found.pid)
     return GoSampler(
-        process,
+        attach_to(found),
         name=found.name,
         command=found.command,
         started=found.started,
@@ -88,107 +95,74 @@ def make_sampler(found: Found, settings: Settings) -> GoSampler:
     )
 
 
-class Reporter(Protocol):
-    """Hears every message and tells a person some of it."""
-
-    def hear(self, message: Message) -> None: ...
-
-
-async def _serve(sampler: GoSampler, settings: Settings) -> Gone | None:
+async def _serve(found: Found, sampler: GoSampler, settings: Settings) -> Gone | None:
     """Return how the target went, when that is why we ended; None otherwise."""
     from flarego.agent.pump import Pump
+    from flarego.cli.report import report
     from flarego.gateway.server import Gateway
 
     gateway = Gateway(settings.listen)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = _stop_event()
     url = await gateway.start()
+    stays = sys.stdout.isatty() or settings.open_page
     if gateway.warning:
         click.echo(f"warning: {gateway.warning}", err=True)
-    interactive = sys.stdout.isatty() or settings.open_page
-    with _report(url) as reporter:
+    with report(url, stays=stays) as reporter:
 
         def publish(message: Message) -> None:
             gateway.hub.publish(message)
             reporter.hear(message)
 
         pump = asyncio.ensure_future(Pump(sampler, publish).run())
-        if settings.open_page:
-            webbrowser.open(url)
         try:
-            return await _until(stop, pump, settings.duration, interactive)
+            await asyncio.sleep(0)  # from here on the pump holds on to whoever has the pid
+            if not found.state():
+                raise ProcessGone(f"process {found.pid} ({found.name}) exited while we looked at it")
+            if settings.open_page:
+                _open(url)
+            return await _until(stop, pump, settings.duration, stays)
         finally:
             pump.cancel()
             await asyncio.gather(pump, return_exceptions=True)
             await gateway.stop()
 
 
-async def _until(
-    stop: asyncio.Event, pump: asyncio.Future[Gone], duration: float | None, interactive: bool
-) -> Gone | None:
-    """Wait for the first of: a signal, the duration, the target's end (then on, when a person looks at the page)."""
+def _stop_event() -> asyncio.Event:
+    """Return an event that Ctrl-C and SIGTERM set."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _open(url: str) -> None:
+    """Open the page without waiting: a browser in the terminal runs until somebody ends it."""
+    import threading
+    import webbrowser
+
+    def show() -> None:
+        if not webbrowser.open(url):
+            click.echo("no browser was found here: open the dashboard's address in yours", err=True)
+
+    threading.Thread(target=show, daemon=True).start()
+
+
+async def _until(stop: asyncio.Event, pump: asyncio.Future[Gone], duration: float | None, stays: bool) -> Gone | None:
+    """Wait for the first of: a signal, the duration, the target's end (and then on, when the page stays)."""
     try:
         async with asyncio.timeout(duration):
-            pump.add_done_callback(lambda _: stop.set())
-            await stop.wait()
-            if not pump.done():
-                return None
-            gone = pump.result()
-            if not interactive:
-                return gone
-            click.echo(f"{gone.why}. The page stays up until Ctrl-C.", err=True)
-            stop.clear()
-            await stop.wait()
-            return None
+            stopped = asyncio.ensure_future(stop.wait())
+            try:
+                first: list[asyncio.Future[Any]] = [stopped, pump]
+                await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+                if stopped.done():
+                    return None
+                gone = pump.result()
+                if not stays:
+                    return gone
+                await stopped
+            finally:
+                stopped.cancel()
     except TimeoutError:
-        return None
-
-
-def _report(url: str) -> AbstractContextManager[Reporter]:
-    if sys.stderr.isatty():
-        from flarego.cli.status import StatusLine
-
-        return StatusLine(url)
-    return nullcontext(Lines(url))
-
-
-class Lines:
-    """Prints the target, the engine when it changes, and the URL once."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine = ("", "")
-
-    def hear(self, message: Message) -> None:
-        if not isinstance(message, ProcessInfo):
-            return
-        if not self._engine[0]:
-            click.echo(f"attached to {describe(message)}")
-        if (message.engine, message.engine_why) != self._engine:
-            self._engine = (message.engine, message.engine_why)
-            why = f" ({message.engine_why})" if message.engine_why else ""
-            click.echo(f"engine     {message.engine}{why}")
-        if self._url:
-            click.echo(f"dashboard  {self._url}")
-            self._url = ""
-
-
-def describe(info: ProcessInfo) -> str:
-    module = f", {info.module}" if info.module else ""
-    return f"{info.name} (pid {info.pid}), {info.runtime_version}{module}"
-
-
-def one_line(chunk: Chunk) -> str:
-    """Return a chunk's most wanted numbers in one line."""
-    series, sampler = chunk.series, chunk.sampler
-    states = ("running", "runnable", "syscall", "waiting")
-    counts = "  ".join(f"{series.get(f'goroutines.{state}', 0):.0f} {state}" for state in states)
-    return (
-        f"{counts}  |  scans {sampler['scan_hz']:.0f} Hz  on-CPU {sampler['oncpu_hz']:.0f} Hz"
-        f"  cost {100 * sampler['cpu']:.1f} %"
-    )
-
-
-__all__ = ["Lines", "command", "describe", "make_sampler", "one_line", "watch"]
+        pass
+    return None

@@ -7,18 +7,19 @@ import json
 import click
 
 from flarego.agent.doctor import Check, examine
+from flarego.cli.options import Target, json_option, takes_target
 
 
 @click.command()
-@click.option("-p", "--pid", type=click.IntRange(min=1), metavar="PID", help="Also look at this process.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@takes_target(required=False)
+@json_option
 @click.pass_context
-def command(ctx: click.Context, pid: int | None, as_json: bool) -> None:
+def command(ctx: click.Context, target: Target | None, as_json: bool) -> None:
     """Say what this machine and user permit (perf, ptrace, namespaces, seccomp), and the remedy for each refusal.
 
     Exits with 6 when attaching would fail.
     """
-    checks = examine(pid)
+    checks = examine(target.find().pid if target else None)
     if as_json:
         click.echo(json.dumps([vars(check) for check in checks], indent=1))
     else:

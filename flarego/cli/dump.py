@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flarego.agent.enter import attach_to, stays_itself
 from flarego.agent.find import check_machine
-from flarego.cli.options import pid_option
-from flarego.golang import GoProcess, attach
+from flarego.cli.options import Target, json_option, takes_target
+from flarego.golang import GoProcess
 from flarego.golang.traceback import Style, call_stack, format_dump, is_system, state_name, visible
 from flarego.native import Sampler
 
@@ -21,32 +24,47 @@ if TYPE_CHECKING:
 
 _WAIT_KINDS = ("", "channel", "semaphore", "cond", "poll", "timer")
 _POLL = 4
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @click.command()
-@pid_option(required=True)
-@click.option("--json", "as_json", is_flag=True, help="For programs: one object for each goroutine.")
+@takes_target(required=True)
+@json_option
 @click.option("--runtime", is_flag=True, help="Also the runtime's own frames, which tracebacks hide.")
 @click.option("--system", is_flag=True, help="Also the runtime's own goroutines, which tracebacks hide.")
-def command(pid: int, as_json: bool, runtime: bool, system: bool) -> None:
+def command(target: Target, as_json: bool, runtime: bool, system: bool) -> None:
     """Print every goroutine once, in the layout of Go's own debug=2 text, without stopping the process."""
     check_machine()
-    with attach(pid) as process:
-        goroutines = snapshot(process)
-        if as_json:
+    found = target.find()
+    with attach_to(found) as process:
+        with stays_itself(found):
+            goroutines = snapshot(process)
             shown = [g for g in goroutines if system or not is_system(g, process.symbols)]
-            click.echo(json.dumps([to_json(g, process, runtime) for g in shown], indent=1))
-            return
-        style = Style(
-            minor=process.minor,
-            reasons=process.reasons,
-            now_ns=time.monotonic_ns(),
-            show_runtime=runtime,
-            show_system=system,
-            show_labels=process.traces_labels,
-        )
-        for text in format_dump(goroutines, process.symbols, process.labels, style):
-            click.echo(text, nl=False)
+            text = _as_json(shown, process, runtime) if as_json else _as_text(shown, process, runtime)
+        _write(text)
+
+
+def _as_json(goroutines: list[Goroutine], process: GoProcess, runtime: bool) -> Iterable[str]:
+    return [json.dumps([to_json(g, process, runtime) for g in goroutines], indent=1), "\n"]
+
+
+def _as_text(goroutines: list[Goroutine], process: GoProcess, runtime: bool) -> Iterable[str]:
+    style = Style(
+        minor=process.minor,
+        reasons=process.reasons,
+        now_ns=time.monotonic_ns(),
+        show_runtime=runtime,
+        show_system=True,
+        show_labels=process.traces_labels,
+    )
+    return list(format_dump(goroutines, process.symbols, process.labels, style))
+
+
+def _write(text: Iterable[str]) -> None:
+    """Write as it is, but let nothing in it control a terminal."""
+    terminal = sys.stdout.isatty()
+    for part in text:
+        sys.stdout.write(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", part) if terminal else part)
 
 
 def snapshot(process: GoProcess) -> list[Goroutine]:

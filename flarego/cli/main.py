@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -33,6 +35,7 @@ Exit codes:
   8  a corrupt executable or file
   9  cannot listen on that address
   130  Ctrl-C before there was anything to show
+FLAREGO_DEBUG=1 adds a traceback to any error.
 """
 
 
@@ -64,25 +67,54 @@ def flarego() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command line and return its exit code; every error is told here, once."""
     try:
         code = flarego.main(standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except click.ClickException as e:
         e.show()
-        code = e.exit_code
+        return e.exit_code
     except (click.Abort, KeyboardInterrupt):
-        code = 130
+        return 130
     except FlareError as e:
-        click.echo(f"flarego: {e.message}", err=True)
-        if e.remedy:
-            click.echo(f"remedy: {e.remedy}", err=True)
-        code = e.exit_code
+        return _tell(e, e.message, e.remedy, e.exit_code)
     except BrokenPipeError:  # whoever read our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        _abandon_output()
+        return 1
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) and e.filename is None:
+            _abandon_output()
+            return _tell(e, f"could not write the output: {e.strerror}", "make room, or write somewhere else", 1)
+        return _tell_bug(e)
     except Exception as e:
-        if os.environ.get("FLAREGO_DEBUG"):
-            raise
-        click.echo(f"flarego: a bug: {type(e).__name__}: {e}", err=True)
-        click.echo("remedy: run again with FLAREGO_DEBUG=1 and report what it prints", err=True)
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        return _tell_bug(e)
+
+
+def _tell_bug(e: Exception) -> int:
+    remedy = "please report this with what it prints when run again with FLAREGO_DEBUG=1"
+    return _tell(e, f"a bug: {type(e).__name__}: {e}", remedy, 1)
+
+
+def _tell(e: Exception, message: str, remedy: str | None, code: int) -> int:
+    """Print an error; what strangers named must not control the terminal."""
+    if os.environ.get("FLAREGO_DEBUG"):
+        traceback.print_exception(e)
+    click.echo(_plain(f"flarego: {message}"), err=True)
+    if remedy:
+        click.echo(_plain(f"remedy: {remedy}"), err=True)
+    return code
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _abandon_output() -> None:
+    """Keep Python from complaining about what it cannot write when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flarego.config import LISTEN
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
+if TYPE_CHECKING:
+    from flarego.agent.find import Found
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -26,10 +31,46 @@ class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return float(match[1]) * _SECONDS[match[2]]
 
 
-def pid_option(required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(
-        "-p", "--pid", type=click.IntRange(min=1), required=required, metavar="PID", help="The process to look at."
-    )
+@dataclass(frozen=True)
+class Target:
+    """What the user typed: exactly one of the two."""
+
+    pid: int | None
+    name: str | None
+
+    def find(self) -> Found:
+        """Return the process. Raises NoSuchProcess, AmbiguousTarget."""
+        from flarego.agent.find import by_name, by_pid
+
+        return by_pid(self.pid) if self.pid is not None else by_name(self.name or "")
+
+    def wait(self) -> Found:
+        """Return the process as soon as there is one."""
+        from flarego.agent.find import wait_for
+
+        return wait_for(self.pid, self.name)
+
+
+def takes_target(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a verb PID, --pid PID and --name PATTERN, of which it gets one as `target`; None when not required."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @click.argument("pid_argument", metavar="[PID]", type=click.IntRange(min=1), required=False)
+        @click.option("-p", "--pid", type=click.IntRange(min=1), metavar="PID", help="The process to look at.")
+        @click.option(
+            "--name", metavar="PATTERN", help="The process with this name or program: api, 'api*', a part of it."
+        )
+        @functools.wraps(function)
+        def command(pid_argument: int | None, pid: int | None, name: str | None, **rest: Any) -> Any:
+            given = sum(part is not None for part in (pid_argument, pid, name))
+            if given > 1 or (required and not given):
+                raise click.UsageError("Name one process: PID, --pid PID or --name PATTERN.")
+            target = Target(pid if pid_argument is None else pid_argument, name) if given else None
+            return function(target=target, **rest)
+
+        return command
+
+    return decorate
 
 
 listen_option = click.option(
@@ -37,8 +78,10 @@ listen_option = click.option(
     default=LISTEN,
     envvar="FLAREGO_LISTEN",
     show_default=True,
+    show_envvar=True,
     metavar="HOST:PORT",
     help="Where the dashboard is served; port 0 takes any free one.",
 )
 open_option = click.option("--open", "open_page", is_flag=True, help="Open the dashboard in the browser.")
-duration_option = click.option("-d", "--duration", type=Duration(), help="End after 30s, 5m, 1h.")
+duration_option = click.option("-d", "--duration", type=Duration(), metavar="TIME", help="End after 30s, 5m, 1h.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")

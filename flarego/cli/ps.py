@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 
 import click
 
 from flarego.agent.find import Listed, check_machine, listed
+from flarego.cli.options import json_option
 
 _FIELDS = ("pid", "user", "name", "command", "runtime", "version", "module", "attachable", "why")
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def command(as_json: bool) -> None:
     """List the processes that can be attached to, with runtime and version."""
     check_machine()
@@ -30,16 +33,17 @@ def command(as_json: bool) -> None:
 
 
 def _print_table(processes: list[Listed]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Print one line each; whole when a program reads it, cut to the terminal's width when a person does."""
+    rows = [("PID", "USER", "RUNTIME", "MODULE", "COMMAND"), *map(_cells, processes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    terminal = sys.stdout.isatty()
+    limit = shutil.get_terminal_size().columns if terminal else None
+    for row, found in zip(rows, [None, *processes], strict=True):
+        cells = [row[0].rjust(widths[0]), *map(str.ljust, row[1:-1], widths[1:]), row[-1]]
+        line = "  ".join(cells)[:limit]
+        click.secho(line, bold=found is None, dim=found is not None and not found.attachable)
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("PID", "USER", "RUNTIME", "MODULE", "COMMAND"):
-        table.add_column(title, no_wrap=True, overflow="ellipsis", justify="right" if title == "PID" else "left")
-    for found in processes:
-        command = found.command if found.attachable else f"{found.command}  ({found.why})"
-        cells = (str(found.pid), found.user, found.version, found.module, command)
-        table.add_row(*map(Text, cells), style="" if found.attachable else "dim")
-    console = Console()
-    console.print(table) if console.is_terminal else Console(width=200).print(table)
+
+def _cells(found: Listed) -> tuple[str, ...]:
+    why = f"({found.why})  " if found.why else ""
+    return str(found.pid), found.user, found.version, found.module, why + found.command

@@ -7,10 +7,11 @@ import json
 import click
 
 from flarego import __version__
+from flarego.cli.options import json_option
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@json_option
 def command(as_json: bool) -> None:
     """Print the version."""
     click.echo(json.dumps({"version": __version__}) if as_json else f"flarego {__version__}")

@@ -1,0 +1,80 @@
+"""Attaching to a process that may end, or have only just begun, while we look at it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from flarego.agent.find import Found
+from flarego.agent.space import AddressSpace
+from flarego.errors import FlareError, ProcessGone, UnsupportedGo
+from flarego.golang.host import refusal
+
+if TYPE_CHECKING:
+    from flarego.golang import GoProcess
+
+_STARTING_S = 1.0
+"""So long after its start a process's runtime may not have set itself up yet."""
+_RETRY_S = 0.02
+
+
+def attach_to(found: Found) -> GoProcess:
+    """Return the Go process that `found` is, to be closed by the caller.
+
+    Raises what golang.attach raises; ProcessGone when the process ended, or became another program, meanwhile.
+    """
+    while True:
+        try:
+            return _attach(found)
+        except UnsupportedGo:
+            if time.time() - found.started > _STARTING_S:
+                raise
+            time.sleep(_RETRY_S)
+
+
+def _attach(found: Found) -> GoProcess:
+    from flarego.golang import attach
+
+    with ExitStack() as stack:
+        with stays_itself(found):
+            process = stack.enter_context(attach(found.pid))
+        stack.pop_all()
+        return process
+
+
+@contextmanager
+def stays_itself(found: Found) -> Iterator[None]:
+    """Raise ProcessGone in place of whatever else goes wrong when the process goes away within the block.
+
+    It does so too when nothing else went wrong. Other failures to read it become typed errors.
+    """
+    space = _open(found)
+    before = found.state()
+    try:
+        yield
+    except (FlareError, OSError) as e:
+        _check(found, before, space)
+        raise (refusal(e, found.pid) if isinstance(e, OSError) else e) from None
+    else:
+        _check(found, before, space)
+    finally:
+        if space:
+            space.close()
+
+
+def _open(found: Found) -> AddressSpace | None:
+    """None for a process that has no memory, or none for us: looking at it fails, and will say so better."""
+    try:
+        return AddressSpace(found.pid)
+    except OSError:
+        return None
+
+
+def _check(found: Found, before: str, space: AddressSpace | None) -> None:
+    who, now = f"process {found.pid} ({found.name})", found.state()
+    if not now or (now in "ZX" and before not in "ZX"):
+        raise ProcessGone(f"{who} exited while we looked at it") from None
+    if space and space.is_over():  # memory is lost a moment before the exit is to be seen
+        raise ProcessGone(f"{who} exited, or replaced its program, while we looked at it") from None

@@ -1,0 +1,97 @@
+"""What a person reads while attach runs: who is watched, how, and where to look."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Protocol
+
+import click
+
+from flarego.model.chunk import Chunk, Gone, Message, ProcessInfo
+
+_EVERY_S = 1.0
+
+
+class Reporter(Protocol):
+    """Hears every message and tells a person some of it."""
+
+    def hear(self, message: Message) -> None: ...
+
+
+def report(url: str, *, stays: bool) -> AbstractContextManager[Reporter]:
+    """Return what tells a person; with a live line when there is a terminal. stays: the page outlives the target."""
+    lines = Lines(url, stays=stays)
+    return StatusLine(lines) if sys.stderr.isatty() else nullcontext(lines)
+
+
+class Lines:
+    """Prints the target, the engine when it changes, the URL once, and how the target went."""
+
+    def __init__(self, url: str, *, stays: bool) -> None:
+        self._url = url
+        self._stays = stays
+        self._engine = ("", "")
+
+    def hear(self, message: Message) -> None:
+        if isinstance(message, ProcessInfo):
+            self._introduce(message)
+        elif isinstance(message, Gone) and self._stays:
+            click.echo(f"{message.why}; the page stays up until Ctrl-C", err=True)
+
+    def _introduce(self, info: ProcessInfo) -> None:
+        if not self._engine[0]:
+            click.echo(f"attached to {describe(info)}")
+        if (info.engine, info.engine_why) != self._engine:
+            self._engine = (info.engine, info.engine_why)
+            why = f" ({info.engine_why})" if info.engine_why else ""
+            click.echo(f"engine      {info.engine}{why}")
+        if self._url:
+            click.echo(f"dashboard   {self._url}")
+            self._url = ""
+
+
+class StatusLine:
+    """Prints the same lines, and keeps a one-line status under them."""
+
+    def __init__(self, lines: Lines) -> None:
+        from rich.console import Console
+        from rich.status import Status
+
+        self._lines = lines
+        self._status = Status("waiting for the first scan", console=Console(stderr=True), spinner="dots")
+        self._due = 0.0
+
+    def __enter__(self) -> StatusLine:
+        self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
+        self._status.stop()
+
+    def hear(self, message: Message) -> None:
+        if isinstance(message, Chunk):
+            if time.monotonic() >= self._due:
+                self._due = time.monotonic() + _EVERY_S
+                self._status.update(one_line(message))
+            return
+        self._status.stop()
+        self._lines.hear(message)
+        if not isinstance(message, Gone):
+            self._status.start()
+
+
+def describe(info: ProcessInfo) -> str:
+    module = f", {info.module}" if info.module else ""
+    return f"{info.name} (pid {info.pid}), {info.runtime_version}{module}"
+
+
+def one_line(chunk: Chunk) -> str:
+    """Return a chunk's most wanted numbers in less than 80 columns."""
+    series, sampler = chunk.series, chunk.sampler
+    states = ("running", "runnable", "syscall", "waiting")
+    counts = "  ".join(f"{series.get(f'goroutines.{state}', 0):.0f} {state}" for state in states)
+    rates = f"{sampler['scan_hz']:.0f} scans/s  on-CPU {sampler['oncpu_hz']:.0f} Hz"
+    return f"{counts} | {rates} | cost {100 * sampler['cpu']:.1f}%"
