@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(wildcard flarego/native/*.c flarego/native/*.h)
-BENCH ?= $(sort $(patsubst tests/bench/%.py,%,$(filter-out %/__init__.py %/common.py,$(wildcard tests/bench/*.py))))
+BENCH ?= $(sort $(patsubst tests/bench/%.py,%,$(filter-out %/__init__.py %/common.py %/stacks.py,$(wildcard tests/bench/*.py))))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-all-go bench fuzz lint system clean
