@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from flarego.agent.space import AddressSpace
 from flarego.errors import FlareError
-from flarego.model.chunk import Gone, Message, ProcessInfo
+from flarego.model.chunk import Chunk, Gone, Message, ProcessInfo
 from flarego.samplers.base import Sampler
 
 INTERVAL_S = 0.2
@@ -50,16 +50,20 @@ class Pump:
         loop = asyncio.get_running_loop()
         due = loop.time() + FIRST_S
         while not await self._exits_before(due):
-            why = self._step(space)
-            if space.is_over():  # an exiting process loses its memory a moment before its pidfd says so
-                return "exited" if await self._exits_before(loop.time() + INTERVAL_S) else "replaced its program (exec)"
-            if why:
-                return why
+            drained = self._drain()
+            if space.is_over():  # and what was drained may be of another program
+                exited = await self._exits_before(loop.time() + INTERVAL_S)  # the memory goes first, then the process
+                return "exited" if exited else "replaced its program (exec)"
+            if isinstance(drained, str):
+                return drained
+            self._tell()
+            self._end = drained.end
+            self._publish(drained)
             due = max(due + INTERVAL_S, loop.time())  # late: do not try to catch up
         return "exited"
 
     async def _exits_before(self, due: float) -> bool:
-        """Wait until the time has come or the process has exited. (asyncio.timeout would cost a third of all we do.)"""
+        """Wait until the time has come or the process has exited."""
         timer = asyncio.get_running_loop().call_at(due, self._wake.set)
         await self._wake.wait()
         timer.cancel()
@@ -71,10 +75,10 @@ class Pump:
         self._exited = True
         self._wake.set()
 
-    def _step(self, space: AddressSpace) -> str:
-        """Drain and publish. Return why that was the last time, "" when it was not."""
+    def _drain(self) -> Chunk | str:
+        """Return the next chunk, or why there is none."""
         try:
-            chunk = self._sampler.drain()
+            return self._sampler.drain()
         except FlareError as e:
             return e.message
         except OSError as e:
@@ -82,12 +86,6 @@ class Pump:
         except Exception as e:
             _log.exception("the sampler failed")
             return f"is no longer watched: flarego failed ({type(e).__name__}: {e}); please report it"
-        if space.is_over():
-            return ""  # what was read may be of another program
-        self._tell()
-        self._end = chunk.end
-        self._publish(chunk)
-        return ""
 
     def _tell(self) -> None:
         info = self._sampler.info

@@ -14,7 +14,8 @@ import pytest
 
 from agent.clock import VirtualLoop
 from agent.watched import Counting, child, until_named
-from flarego.agent.pump import FIRST_S, INTERVAL_S, AddressSpace, Pump
+from flarego.agent.pump import FIRST_S, INTERVAL_S, Pump
+from flarego.agent.space import AddressSpace
 from flarego.errors import PermissionRefused, ProcessGone
 from flarego.model.chunk import Chunk, Gone, Message, ProcessInfo
 
