@@ -139,3 +139,15 @@ test("what is too narrow to draw leaves one mark and costs nothing", () => {
   assert.ok(boxes.n < 20, `${boxes.n} boxes`);
   assert.ok(boxes.node.subarray(0, boxes.n).includes(-1));
 });
+
+test("a node has the colour that nine tenths of it have, or none", () => {
+  const rows = (lock) => [["main.a;main.b", "waiting", "sync.Mutex.Lock", lock], ["main.a;main.c", "waiting", "IO wait", 50],
+    ["main.a;main.d", "waiting", "select", 50]];
+  const lead = (lock) => {
+    const { tree } = grown(rows(lock), { ...SHAPE, view: "blocked", idle: true });
+    return tree.lead[find(tree, "main.a")];
+  };
+  assert.equal(lead(5000), 3);
+  assert.equal(lead(300), -1);
+  assert.equal(lead(40), -1);
+});

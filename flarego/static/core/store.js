@@ -1,22 +1,17 @@
 /**
  * The state of the page, and the only functions that change it.
  *
- * `Data` is what came in: dictionary, ring, series, the last waits and processors of one process. The
- * view (which window, which tree, zoom, search …) is a handful of signals. `scene` is derived from
- * both, at most once an animation frame, and is what everything paints.
+ * What came in is `Data` (data.js). The view (which window, which tree, zoom, search …) is a handful of
+ * signals. The weighed tree is derived from both, at most once an animation frame, and is what
+ * everything paints.
  */
 
-import { CATEGORIES } from "../model/category.js";
 import { CallTree } from "../model/calltree.js";
-import { Dictionary, Generation } from "../model/dictionary.js";
 import { Fold } from "../model/fold.js";
-import { Grouping } from "../model/groups.js";
-import { Reading } from "../model/reading.js";
 import { QueryError, Search } from "../model/search.js";
-import { Series } from "../model/series.js";
 import { matches, neighbour } from "../model/walk.js";
 import { ChunkError } from "./chunk.js";
-import { RETENTION, Ring } from "./ring.js";
+import { Data } from "./data.js";
 import { Signal } from "./signal.js";
 
 /** @typedef {import("./chunk.js").Message} Message */
@@ -25,17 +20,14 @@ import { Signal } from "./signal.js";
 /** @typedef {import("../model/calltree.js").View} View */
 /** @typedef {import("../model/calltree.js").Weight} Weight */
 /** @typedef {import("../model/calltree.js").Step} Step */
-/** @typedef {{at: number, kind: string, pause: number, cycle: number, text: string}} Mark on the timeline */
-/** @typedef {{from: number, to: number}} Span ns since epoch, half-open */
+/** @typedef {import("./data.js").Span} Span */
 /** @typedef {{phase: "connecting" | "open" | "waiting" | "denied", attempt: number, retryAt: number, problem: string}} Connection */
-/** @typedef {import("./ring.js").WaitObject} WaitObject */
 
 const S = 1e9;
 /** Lengths of a live window, seconds; Infinity is everything kept. */
 export const WINDOWS = Object.freeze([5, 10, 30, 60, 300, 900, Infinity]);
 const DEFAULT_WINDOW = 30;
-const MAX_MARKS = 4000;
-/** Chunks closer together than this are history being caught up with: painting every one would double the time it takes. */
+/** Chunks closer together than this are history being caught up with; painting each would double the time that takes. */
 const HURRY_MS = 40;
 const HURRY_PAUSE_MS = 100;
 /** Shown beside the user's own goroutines by default: where CPU time goes, the runtime's share counts. */
@@ -46,121 +38,6 @@ const DEFAULT_SHAPE = /** @type {const} */ ({
 });
 /** @type {Readonly<Record<View, Weight>>} */
 const DEFAULT_WEIGHT = Object.freeze({ state: "wall", cpu: "cpu", blocked: "wall" });
-
-/** Series that add up to all goroutines. */
-const COUNTED = ["running", "runnable", "syscall", "waiting", "preempted", "other", "system"];
-
-/** What came in from one process. */
-export class Data {
-  dictionary = new Dictionary();
-  ring = new Ring();
-  series = new Series();
-  /** @type {Mark[]} */
-  marks = [];
-  /** @type {Span[]} spans of time of which nothing is known */
-  gaps = [];
-  /** @type {Record<string, number>} */
-  sampler = {};
-  /** All there are, the runtime's own included, by its own count. */
-  goroutines = 0;
-  /** Newest sequence in the ring. */
-  sequence = -1;
-  /** When it arrived, and went to the ring, on the page's clock, ms. */
-  receivedAt = 0;
-  chunks = 0;
-  missed = 0;
-  damaged = 0;
-  /** @type {Generation | null} */
-  generation = null;
-
-  /** @param {Process} process */
-  constructor(process) {
-    this.process = process;
-    this.reading = new Reading(this.dictionary, process);
-    this.grouping = new Grouping(this.reading);
-  }
-
-  /** @param {Process} process the same one, told again */
-  rename(process) {
-    const same = process.states.join() === this.process.states.join() && process.reasons.join() === this.process.reasons.join();
-    this.process = process;
-    if (same) return;
-    this.reading = new Reading(this.dictionary, process);
-    this.grouping = new Grouping(this.reading);
-  }
-
-  /** Takes in a chunk; false when it was there already. Raises ChunkError. @param {Chunk} chunk @param {number} now ms */
-  add(chunk, now) {
-    const keys = this.#define(chunk);
-    if (chunk.sequence <= this.sequence || !(chunk.end > chunk.start)) return false;
-    this.#noticeGap(chunk);
-    const { rows } = chunk;
-    this.ring.push({
-      sequence: chunk.sequence, start: chunk.start, end: chunk.end, level: 0, key: keys,
-      wall: whole(rows.wall), cpu: whole(rows.cpu), count: rows.count, wait: Float32Array.from(rows.wait),
-      waits: chunk.waits?.map((wait) => this.#waitObject(wait)) ?? null, processors: chunk.processors,
-    });
-    this.#addSeries(chunk, keys);
-    this.sequence = chunk.sequence;
-    this.receivedAt = now;
-    this.chunks++;
-    return true;
-  }
-
-  /** Takes in the chunk's definitions; gives back its rows' keys. @param {Chunk} chunk */
-  #define(chunk) {
-    const begins = chunk.strings[0] === "";
-    const generation = begins ? new Generation(chunk.generation, this.dictionary) : this.generation;
-    this.generation = null; // Whatever fails below, nothing may be numbered on after it.
-    if (generation?.number !== chunk.generation) throw new ChunkError(`generation ${chunk.generation} without its beginning`);
-    generation.define(chunk);
-    const keys = generation.keys(chunk.rows);
-    this.generation = generation;
-    return keys;
-  }
-
-  /** @param {Chunk} chunk */
-  #noticeGap(chunk) {
-    const newest = this.ring.newest;
-    if (newest === undefined || chunk.sequence === this.sequence + 1) return;
-    this.missed += chunk.sequence - this.sequence - 1;
-    this.gaps.push({ from: newest.end, to: chunk.start });
-    this.gaps = this.gaps.filter(({ to }) => to > chunk.end - RETENTION);
-  }
-
-  /** @param {Chunk} chunk @param {Uint32Array} keys */
-  #addSeries(chunk, keys) {
-    const counts = new Float32Array(CATEGORIES.length);
-    let idle = 0;
-    for (let i = 0; i < keys.length; i++) {
-      const { aside, category } = this.reading.of(keys[i]);
-      if (aside === "idle") idle += chunk.rows.count[i];
-      else if (aside === "") counts[category] += chunk.rows.count[i];
-    }
-    this.series.push(chunk.start, chunk.end, counts, idle, chunk.series);
-    this.series.trim(chunk.end - RETENTION);
-    Object.assign(this.sampler, chunk.sampler);
-    this.goroutines = COUNTED.reduce((sum, name) => sum + (chunk.series[`goroutines.${name}`] ?? 0), 0);
-    for (const event of chunk.events) this.marks.push(event);
-    if (this.marks.length > MAX_MARKS) this.marks = this.marks.slice(-MAX_MARKS / 2);
-  }
-
-  /** @param {import("./chunk.js").Wait} wait @returns {WaitObject} */
-  #waitObject(wait) {
-    const stack = /** @type {Generation} */ (this.generation).stack(wait.node);
-    return { ...wait, reason: this.process.reasons[wait.reason] ?? "", stack };
-  }
-}
-
-/** Whole numbers as 32-bit floats; hostile ones are zero. @param {Float64Array} values */
-function whole(values) {
-  const out = new Float32Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (value > 0 && value < 1e18) out[i] = Math.round(value);
-  }
-  return out;
-}
 
 export class Store {
   /** @type {Signal<Connection>} */

@@ -66,6 +66,7 @@ class Header extends FgElement {
     const { store } = this;
     const { phase } = store.connection.value;
     const word = store.gone.value !== null ? "gone" : phase === "denied" ? "no access"
+      : phase === "open" && store.arrived.value === 0 ? "connected"
       : phase === "open" ? (store.span.value !== null ? "span" : store.paused.value !== null ? "paused" : "live")
       : phase === "connecting" && store.process.value === null ? "connecting" : "reconnecting";
     if (!this.state) return;

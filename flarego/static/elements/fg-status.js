@@ -69,7 +69,7 @@ class Status extends FgElement {
     this.sayKept(data);
   }
 
-  /** @param {Record<string, number>} sampler @param {number} budget @param {import("../core/store.js").Data | null} data */
+  /** @param {Record<string, number>} sampler @param {number} budget @param {import("../core/data.js").Data | null} data */
   sayCost(sampler, budget, data) {
     if (!("cpu" in sampler)) return this.say("cost", "");
     const { sequence, chunks } = data ?? { sequence: -1, chunks: 0 };
@@ -81,7 +81,7 @@ class Status extends FgElement {
     this.say("cost", `cost ${percent(this.#cost)}${limit > 0 ? ` of ${percent(limit)} budget` : ""}`, limit > 0 && chunks > SETTLED && this.#cost > 1.5 * limit);
   }
 
-  /** @param {import("../core/store.js").Data | null} data */
+  /** @param {import("../core/data.js").Data | null} data */
   sayKept(data) {
     const newest = data?.ring.newest;
     if (data === null || newest === undefined) return this.say("kept", ""), this.say("behind", "");

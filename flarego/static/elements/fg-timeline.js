@@ -9,8 +9,8 @@ import { PALETTE, readInk } from "../paint/colour.js";
 import { paintTimeline, tracks } from "../paint/timeline.js";
 import { FgElement } from "./base.js";
 
-/** @typedef {import("../core/store.js").Span} Span */
-/** @typedef {import("../core/store.js").Data} Data */
+/** @typedef {import("../core/data.js").Span} Span */
+/** @typedef {import("../core/data.js").Data} Data */
 
 const S = 1e9;
 /** Time across while there is little data: the next of these, so that the picture seldom shifts. */

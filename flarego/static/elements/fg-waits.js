@@ -5,7 +5,7 @@ import { whereabouts } from "../model/place.js";
 import { FgElement } from "./base.js";
 import { Table } from "./table.js";
 
-/** @typedef {import("../core/store.js").WaitObject & {id: string, where: string, place: string}} WaitRow */
+/** @typedef {import("../core/ring.js").WaitObject & {id: string, where: string, place: string}} WaitRow */
 
 /** @type {import("./table.js").Column<WaitRow>[]} */
 const COLUMNS = [

@@ -29,6 +29,9 @@ const SYSTEM = -4;
 /** Bits of a node's flags beyond those of frames. */
 export const LANE = 4;
 
+/** A category is a node's own when it is ahead by this share of its weight: nine tenths against one. */
+const CLEAR = 0.8;
+
 const ROOT_NAME = "all goroutines";
 
 export class CallTree {
@@ -45,7 +48,7 @@ export class CallTree {
   frame = [-1];
   /** @type {number[]} */
   lines = [0];
-  /** Category of a lane; of other nodes the one that all rows below share, or -1. @type {number[]} */
+  /** Category of a lane, -1 of other nodes. @type {number[]} */
   category = [-1];
   /** Siblings as linked lists in their fixed order; -1 ends one. @type {number[]} */
   firstChild = [-1];
@@ -56,6 +59,9 @@ export class CallTree {
   total = new Float64Array(64);
   /** Of each node: bits of the categories of the rows at or below it that weigh anything. */
   mask = new Uint16Array(64);
+  /** Of each node: the category that nearly all its weight is of, or -1; how far that is ahead of the others. */
+  lead = new Int8Array(64);
+  #ahead = new Float64Array(64);
   /** Of each node: 1 it matches the search, 2 something above it does, 4 something below it does. */
   match = new Uint8Array(64);
   /** Weight of all that matches, nothing counted twice. */
@@ -176,6 +182,8 @@ export class CallTree {
     this.self = new Float64Array(capacity);
     this.total = new Float64Array(capacity);
     this.mask = new Uint16Array(capacity);
+    this.lead = new Int8Array(capacity);
+    this.#ahead = new Float64Array(capacity);
     this.match = new Uint8Array(capacity);
   }
 
@@ -199,13 +207,16 @@ export class CallTree {
     const { self, total, mask, size } = this;
     self.fill(0, 0, size);
     mask.fill(0, 0, size);
+    this.#ahead.fill(0, 0, size);
     const { folded, counts } = this.hidden;
     folded.idle = folded.system = counts.idle = counts.system = 0;
     CallTree.each(fold, weight, (key, value) => {
       const leaf = this.#leaves[key];
       if (leaf >= 0) {
+        const { category } = this.reading.of(key);
         self[leaf] += value;
-        mask[leaf] |= 1 << this.reading.of(key).category;
+        mask[leaf] |= 1 << category;
+        this.#vote(leaf, category, value);
       } else if (leaf === IDLE) folded.idle += value;
       else if (leaf === SYSTEM) folded.system += value;
     });
@@ -217,8 +228,26 @@ export class CallTree {
     for (let node = size - 1; node > 0; node--) {
       total[this.parent[node]] += total[node];
       mask[this.parent[node]] |= mask[node];
+      this.#vote(this.parent[node], this.lead[node], this.#ahead[node]);
     }
+    for (let node = 0; node < size; node++) if (this.#ahead[node] < CLEAR * total[node]) this.lead[node] = -1;
     this.#findMatches(search);
+  }
+
+  /**
+   * Weighs in for a category: Boyer and Moore's majority vote, one pass without a sum per category.
+   * @param {number} node @param {number} category @param {number} weight
+   */
+  #vote(node, category, weight) {
+    const ahead = this.#ahead[node];
+    if (this.lead[node] === category) {
+      this.#ahead[node] = ahead + weight;
+    } else if (weight > ahead) {
+      this.lead[node] = category;
+      this.#ahead[node] = weight - ahead;
+    } else {
+      this.#ahead[node] = ahead - weight;
+    }
   }
 
   /** @param {Search | null} search */

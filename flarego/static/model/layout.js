@@ -85,7 +85,7 @@ function descend(tree, zoom, factor, top, bottom, boxes, least) {
         continue;
       }
     } else if (w > 0 && row >= top && row < bottom && x >= restEnd) {
-      boxes.add(-1, x, 1, row);
+      boxes.add(-1, Math.min(x, total[zoom] * factor - 1), 1, row);
       restEnd = x + 1;
     }
     x += w;

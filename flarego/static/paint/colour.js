@@ -62,11 +62,9 @@ const MIXED = CATEGORIES.length;
 /** Colours there are: categories and "mixed", each plain and for runtime frames, in shades, in fades. */
 export const BUCKETS = (CATEGORIES.length + 1) * 2 * SHADES * FADE.length;
 
-/** The bucket of a box. @param {number} mask @param {boolean} runtime @param {number} shade @param {number} fade */
-export function bucketOf(mask, runtime, shade, fade) {
-  const single = mask !== 0 && (mask & (mask - 1)) === 0;
-  const category = single ? 31 - Math.clz32(mask) : MIXED;
-  return ((category * 2 + (runtime ? 1 : 0)) * SHADES + shade) * FADE.length + fade;
+/** The bucket of a box; category -1 is mixed. @param {number} category @param {boolean} runtime @param {number} shade @param {number} fade */
+export function bucketOf(category, runtime, shade, fade) {
+  return (((category < 0 ? MIXED : category) * 2 + (runtime ? 1 : 0)) * SHADES + shade) * FADE.length + fade;
 }
 
 /** Fill and text colour of every bucket. @param {Ink} ink @returns {{fill: string, text: string}[]} */

@@ -55,7 +55,7 @@ export function bucket(scene, node) {
   const { tree } = scene;
   const lane = (tree.flags[node] & LANE) !== 0;
   const runtime = (tree.flags[node] & RUNTIME) !== 0 && !lane;
-  return bucketOf(tree.mask[node], runtime, names.of(tree.nameOf(node), lane).shade, fadeOf(scene, node));
+  return bucketOf(node === 0 ? -1 : tree.lead[node], runtime, names.of(tree.nameOf(node), lane).shade, fadeOf(scene, node));
 }
 
 /** The text drawn into a box of a width; "" when none fits. @param {FlameScene} scene @param {number} node @param {number} width */

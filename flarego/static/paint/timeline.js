@@ -169,27 +169,33 @@ function paintQueue(context, scene, track, indices) {
 
 /** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {number[]} indices @param {Float64Array} values @param {Scale} y @param {string} colour @param {boolean} filled */
 function line(context, { series, time }, indices, values, y, colour, filled) {
-  context.strokeStyle = colour;
+  context.strokeStyle = context.fillStyle = colour;
   context.lineWidth = 1.25;
-  context.beginPath();
+  for (const piece of pieces(series, indices, values)) {
+    context.beginPath();
+    for (const i of piece) context.lineTo(time.pixel(series.end[i]), y.pixel(values[i]));
+    context.stroke();
+    if (!filled) continue;
+    context.lineTo(time.pixel(series.end[piece[piece.length - 1]]), y.start);
+    context.lineTo(time.pixel(series.end[piece[0]]), y.start);
+    context.globalAlpha = 0.18;
+    context.fill();
+    context.globalAlpha = 1;
+  }
+}
+
+/** Runs of points with a value and no time missing between them. @param {Series} series @param {number[]} indices @param {Float64Array} values */
+function pieces(series, indices, values) {
+  /** @type {number[][]} */
+  const out = [];
   let last = -Infinity;
-  let first = -1;
   for (const i of indices) {
     if (!Number.isFinite(values[i])) continue;
-    const x = time.pixel(series.end[i]);
-    if (series.start[i] - last > MAX_STEP) context.moveTo(x, y.pixel(values[i]));
-    else context.lineTo(x, y.pixel(values[i]));
-    if (first < 0) first = x;
+    if (series.start[i] - last > MAX_STEP) out.push([]);
+    out[out.length - 1].push(i);
     last = series.end[i];
   }
-  context.stroke();
-  if (!filled || first < 0) return;
-  context.lineTo(time.pixel(last), y.start);
-  context.lineTo(first, y.start);
-  context.globalAlpha = 0.18;
-  context.fillStyle = colour;
-  context.fill();
-  context.globalAlpha = 1;
+  return out;
 }
 
 /** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Track} track @param {string} top */
