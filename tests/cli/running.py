@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import os
+import pty
 import re
+import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,3 +125,47 @@ def patched(binary: Path, target: Path, changes: Sequence[tuple[bytes, bytes]]) 
 def status(pid: int) -> dict[str, str]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+class Terminal:
+    """A command that runs at a terminal of 80 columns."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, 80))
+        self._process = subprocess.Popen(
+            [*FLAREGO, *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        os.close(slave)
+        self._said = ""
+
+    def expect(self, pattern: str, timeout_s: float = 20) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not re.search(pattern, self._said):
+            ready, _, _ = select.select([self._master], [], [], max(deadline - time.monotonic(), 0))
+            assert ready, f"{pattern!r} is not in {self._said[-2000:]!r}"
+            self._said += os.read(self._master, 4096).decode()
+
+    def type(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def code(self) -> int | None:
+        return self._process.poll()
+
+    def wait(self) -> int:
+        return self._process.wait(TIMEOUT_S)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+
+
+@contextmanager
+def on_terminal(*arguments: str) -> Iterator[Terminal]:
+    terminal = Terminal(*arguments)
+    try:
+        yield terminal
+    finally:
+        terminal.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from targets import Target
 
-from cli.running import FLAREGO, attached, flarego, status, without_capabilities
+from cli.running import FLAREGO, attached, flarego, on_terminal, status, without_capabilities
 from flarego import __version__
 
 
@@ -165,3 +165,15 @@ def test_demo(demo_binary: Path) -> None:
     assert re.search(r"^dashboard +http://127", done.stdout, re.MULTILINE)
     pid = re.search(r"pid (\d+)", done.stdout)
     assert pid and not Path(f"/proc/{pid[1]}").exists()
+
+
+def test_at_a_terminal_the_page_stays_when_the_target_has_gone() -> None:
+    with Target("pause") as target, on_terminal("attach", str(target.pid), "--listen", "127.0.0.1:0") as terminal:
+        terminal.expect(r"dashboard +http://\S+")
+        terminal.expect(r"\d+ waiting")
+        target.process.kill()
+        terminal.expect(rf"process {target.pid} \(pause\S*\) exited; the page stays up until Ctrl-C")
+        time.sleep(0.5)
+        assert terminal.code() is None
+        terminal.type("\x03")
+        assert terminal.wait() == 0
