@@ -100,7 +100,7 @@ def executable_mappings(pid: int, fd: int, mappings: list[Mapping]) -> list[Mapp
     if exact:
         return exact
     try:
-        name = os.readlink(f"/proc/{pid}/exe")
+        name = str(Path(f"/proc/{pid}/exe").readlink())
     except OSError as error:
         raise refusal(error, pid) from None
     return [m for m in mappings if m.name == name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from flarego.errors import NotAttachable
 from flarego.golang.elf import ET_EXEC, PF_W, Elf, Segment
@@ -107,7 +108,7 @@ class Image:
     def is_current(self) -> bool:
         """Tell whether the process still runs this executable (it has not called exec)."""
         try:
-            now = os.stat(f"/proc/{self.pid}/exe")
+            now = Path(f"/proc/{self.pid}/exe").stat()
         except OSError:
             return False
         then = os.fstat(self.fd)

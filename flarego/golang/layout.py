@@ -168,7 +168,7 @@ def _distance(name: str, wanted: Version, experiments: set[str]) -> tuple[int, i
 
 
 def _unique(items: Iterable[_T]) -> list[_T]:
-    found: list[T] = []
+    found: list[_T] = []
     for item in items:
         if item not in found:
             found.append(item)

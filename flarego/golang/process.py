@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,7 +194,7 @@ def make_layout(release: Release, addresses: Addresses, pid: int) -> dict[str, i
     return layout | _vdso(pid)
 
 
-def _vdso(pid: int) -> Mapping[str, int]:
+def _vdso(pid: int) -> dict[str, int]:
     for mapping in read_mappings(pid):
         if mapping.name == "[vdso]":
             return {"vdso.start": mapping.start, "vdso.end": mapping.end}
@@ -214,7 +213,7 @@ def _traces_labels(pid: int, info: BuildInfo, minor: int) -> bool:
         for item in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
             if item.startswith(b"GODEBUG="):
                 pairs = item[8:].decode("utf-8", "replace").split(",")
-                settings.update(pair.split("=", 1) for pair in pairs if "=" in pair)
+                settings.update(pair.partition("=")[::2] for pair in pairs if "=" in pair)
     except OSError:
         pass
     return settings.get("tracebacklabels", "1" if minor >= 27 else "0") == "1"
