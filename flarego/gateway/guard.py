@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -33,8 +34,9 @@ _NO_TOKEN = f"""<!doctype html>
 <body><main><h1>This dashboard needs its token</h1>
 <p>Open the URL that <code>flarego</code> printed in the terminal when it started. It ends in
 <code>?token=…</code>, and is new each time flarego starts.</p>
-<p>Opened just that, from a link on another page? Then <a href="">try once more</a>.</p>
 </main></body></html>"""
+
+_GO_ON = '<!doctype html><html lang="en"><title>FlareGo</title><meta http-equiv="refresh" content="0;url={}"></html>'
 
 
 def refused(status: int, error: str, remedy: str | None = None) -> web.Response:
@@ -88,9 +90,17 @@ def _cookie_name(request: web.Request) -> str:
 
 
 def _cleaned(request: web.Request, cookie: str, token: str) -> web.Response:
-    """Swap the token in the URL for a cookie. The redirect is relative: it holds under any path prefix."""
+    """Swap the token in the URL for a cookie. The redirect is relative: it holds under any path prefix.
+
+    A browser that comes from a link on another site would not send the cookie on to where a redirect leads, because it
+    is SameSite=Strict. A page that goes there by itself is of our site.
+    """
     rest = request.rel_url.without_query_params("token").raw_query_string
-    response = web.Response(status=303, headers={"Location": f"./?{rest}" if rest else "./"})
+    clean = f"./?{rest}" if rest else "./"
+    if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        response = web.Response(text=_GO_ON.format(html.escape(clean)), content_type="text/html")
+    else:
+        response = web.Response(status=303, headers={"Location": clean})
     response.set_cookie(cookie, token, httponly=True, samesite="Strict", path="/")
     return response
 

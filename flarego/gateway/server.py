@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import socket
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -42,7 +43,7 @@ class Gateway:
     def url(self) -> str:
         """Where a person opens the dashboard."""
         host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/?token={self.token}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/?token={quote(self.token, safe='')}"
 
     @property
     def warning(self) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import WSServerHandshakeError, web
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
 from flarego.gateway.auth import Access, bearer, hosts_for, is_loopback, new_token, split_host
 from flarego.gateway.server import Gateway
@@ -23,9 +24,22 @@ async def test_the_printed_url_opens_the_page_and_leaves_no_token_in_the_address
         async with browser.get(gateway.url, headers=HTML) as page:
             assert page.status == 200
             assert str(page.url) == f"http://127.0.0.1:{gateway.port}/"
-            assert "<fg-app>" in await page.text()
+            assert "<fg-app" in await page.text()
         async with browser.ws_connect(f"http://127.0.0.1:{gateway.port}/stream", origin=gateway.url.rsplit("/", 1)[0]):
             pass
+
+
+@pytest.mark.parametrize("token", ["a b&c=d", "100%", "é\N{SNOWMAN}", 'say "x"; path=/'])
+async def test_any_token_will_do(token: str) -> None:
+    gateway = Gateway("127.0.0.1:0", token)
+    await gateway.start()
+    cookies = aiohttp.CookieJar(unsafe=True)
+    async with (
+        aiohttp.ClientSession(cookie_jar=cookies) as browser,
+        browser.get(URL(gateway.url, encoded=True)) as page,
+    ):
+        assert page.status == 200
+    await gateway.stop()
 
 
 async def test_the_cookie_is_for_http_only_and_for_this_site_and_port_only(client: Client) -> None:
@@ -44,6 +58,17 @@ async def test_the_cookie_is_for_http_only_and_for_this_site_and_port_only(clien
 async def test_the_rest_of_the_query_is_kept(client: Client, query: str, location: str) -> None:
     response = await client.get(f"/?{query.format(client.gateway.token)}", token=False)
     assert response.headers["Location"] == location
+
+
+async def test_from_a_link_on_another_site_the_page_goes_on_by_itself(client: Client) -> None:
+    """A redirect would arrive without the cookie: it is SameSite=Strict. (Seen in Chromium 156.)"""
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    response = await client.get(f'/?token={client.gateway.token}&a="><script>', token=False, headers=headers)
+    assert response.status == 200
+    assert "SameSite=Strict" in response.headers["Set-Cookie"]
+    text = await response.text()
+    assert 'http-equiv="refresh" content="0;url=./?a=' in text
+    assert "<script" not in text and client.gateway.token not in text
 
 
 async def test_the_page_works_below_a_path_of_a_proxy(client: Client) -> None:
