@@ -60,7 +60,7 @@ def _state(stat: Path) -> str:
     return stat.read_text().rpartition(") ")[2][0]
 
 
-def forbidden_calls(pid: int, seconds: float) -> int | None:
+def forbidden_calls(pid: int, seconds: float, *more: str) -> int | None:
     """Return how many forbidden system calls flarego made; None without strace."""
     if shutil.which("strace") is None:
         print("strace is not installed: system calls not watched")
@@ -76,7 +76,7 @@ def forbidden_calls(pid: int, seconds: float) -> int | None:
         *FLAREGO,
         "attach",
     ]
-    options = ["--pid", str(pid), "--listen", "127.0.0.1:0", "--duration", str(seconds)]
+    options = ["--pid", str(pid), "--listen", "127.0.0.1:0", "--duration", str(seconds), *more]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     lines = [line for line in done.stderr.splitlines() if "(" in line and "SIGCHLD" not in line]
     print(f"strace saw {len(lines)} such calls", *lines[:20], sep="\n  ")

@@ -14,6 +14,8 @@ def test_attaching_makes_no_call_that_could_touch_the_target() -> None:
         pytest.skip("strace is not installed (apt-get install strace)")
     with Target("churn", "-n", 200) as target:
         assert stop_time.forbidden_calls(target.pid, 2) == 0
+        # The watch works: the engine that does stop its target is seen to.
+        assert stop_time.forbidden_calls(target.pid, 2, "--engine", "ptrace")
 
 
 def test_the_target_survives_attaching_detaching_and_sigkill() -> None:
