@@ -18,7 +18,7 @@ from flarego.agent.doctor import Check, examine
 PERF_EVENT_OPEN, PTRACE, PROCESS_VM_READV = 298, 101, 310
 EPERM, ENOSYS = 1, 38
 
-# Runs `flarego doctor --json` as somebody poorer: refused a system call by a seccomp filter (seccomp(2)), or another user.
+# Runs `flarego doctor --json` as somebody poorer: refused a call by a seccomp filter (seccomp(2)), or another user.
 POORER = """
 import ctypes, os, struct, sys
 call, errno, uid, *arguments = sys.argv[1:]
