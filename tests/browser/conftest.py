@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
 from browser.stage import Stage
 
 CHROMIUM = Path("/usr/bin/chromium")

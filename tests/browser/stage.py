@@ -9,6 +9,7 @@ from typing import Any
 
 import msgpack
 from aiohttp import web
+
 from browser.synthetic import Source, application, live, messages
 
 PREFIX = "/under/a/prefix/"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from browser.conftest import Attached, View
 
 pytestmark = [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from js.npm import package
+
 from browser.conftest import View
 from browser.stage import Stage
 from browser.synthetic import KINDS, Kind, Source, many
@@ -155,7 +157,7 @@ OVERLAPS = """() => {
   const out = [];
   for (const group of groups) {
     const leaves = [...document.querySelectorAll(`${group} *`)].filter((e) => e.checkVisibility()
-      && e.children.length === 0 && (e.textContent.trim() || e.matches("input, select")) && !e.closest("option, [hidden]"));
+      && e.children.length === 0 && (e.textContent.trim() || e.matches("input, select")) && !e.closest("option"));
     const boxes = leaves.map((e) => [e, e.getBoundingClientRect()]).filter(([, b]) => b.width && b.height);
     for (const [e, b] of boxes) {
       const cut = e.closest("fg-status, .crumbs, .legend, .table-head");
@@ -182,6 +184,20 @@ def test_nothing_overlaps_at_any_width(view: View, stage: Stage, size: tuple[int
     assert view.ask("document.documentElement.scrollWidth <= innerWidth")
     assert view.ask("document.querySelector('.flame-canvas').clientHeight") >= 100
     view.shot(f"{size[0]}")
+
+
+@pytest.mark.parametrize("view", [{"color_scheme": "dark"}, {"color_scheme": "light"}], indirect=True)
+@pytest.mark.timeout(300)
+def test_axe_finds_no_fault(view: View, stage: Stage) -> None:
+    stage.prepare(Source(), 60)
+    view.open(stage.url)
+    axe = (package("axe-core") / "axe.min.js").read_text()
+    for tab in ("Goroutines", "Waits", "Processors"):
+        view.page.locator("[role=tab]", has_text=tab).click()
+        view.settle()
+        view.ask(axe)
+        found = view.ask("axe.run()")["violations"]
+        assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
 
 
 def test_no_cpu_samples_says_why(view: View, stage: Stage) -> None:

@@ -200,6 +200,9 @@ def test_the_table_sorts_and_finds_a_group_in_the_graph(view: View, stage: Stage
     selected = view.ask("flarego.store.selected.peek()")
     assert selected[-1]["name"] == "example.com/orders.(*pool).acquire"
     view.shot("selected")
+    view.page.locator(".table-goroutines .table-body").focus()
+    view.press("ArrowDown", "Enter")
+    assert view.ask("flarego.store.selected.peek()") != selected, "the table works by keyboard"
 
 
 def test_waits_and_processors_have_their_tables(view: View, stage: Stage) -> None:

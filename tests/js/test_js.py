@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-TSC = HERE / "node_modules" / "typescript" / "bin" / "tsc"
-
-
-def _run(*command: str | Path) -> None:
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+from js.npm import HERE, package, run
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,11 +16,9 @@ def _node() -> None:
 
 
 def test_modules_do_what_they_say() -> None:
-    _run("node", "--test", *sorted(HERE.glob("*.test.js")))
+    run("node", "--test", *sorted(HERE.glob("*.test.js")))
 
 
 @pytest.mark.timeout(300)
 def test_types_hold() -> None:
-    if not TSC.exists():
-        _run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error")
-    _run("node", TSC, "--project", HERE / "tsconfig.json")
+    run("node", package("typescript") / "bin" / "tsc", "--project", HERE / "tsconfig.json")

@@ -30,6 +30,8 @@ const DEFAULT_WINDOW = 30;
 /** Chunks closer together than this are history being caught up with; painting each would double the time that takes. */
 const HURRY_MS = 40;
 const HURRY_PAUSE_MS = 100;
+/** A frame narrower than this share of the graph is zoomed towards when it is to be shown. */
+const EYE_CATCHING = 0.01;
 /** Shown beside the user's own goroutines by default: where CPU time goes, the runtime's share counts. */
 const DEFAULT_SHAPE = /** @type {const} */ ({
   state: { view: "state", system: false, idle: false, runtime: false },
@@ -306,9 +308,13 @@ export class Store {
     const tree = this.tree();
     const leaf = tree?.leaf(key) ?? -1;
     if (tree === null || leaf < 0) return;
+    this.weighed();
     const address = tree.address(leaf);
-    const zoom = this.zoom.peek();
-    if (zoom.some(({ name }, i) => address[i]?.name !== name)) this.setZoom([]);
+    const zoom = tree.resolve(this.zoom.peek()).node;
+    const path = [0, ...tree.pathTo(leaf)];
+    const visible = path.includes(zoom) && tree.total[leaf] >= EYE_CATCHING * tree.total[zoom];
+    const near = path.find((node) => tree.total[leaf] >= EYE_CATCHING * tree.total[node]) ?? leaf;
+    if (!visible) this.setZoom(tree.address(near));
     this.select(address);
   }
 

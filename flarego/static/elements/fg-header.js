@@ -29,7 +29,7 @@ class Header extends FgElement {
       onclick: () => this.dispatchEvent(new CustomEvent("fg-help", { bubbles: true })),
     }, "?");
     this.append(
-      h("span", { class: "brand" }, h("i", { class: "brand-mark" }), "FlareGo"), this.state,
+      h("h1", { class: "brand" }, h("i", { class: "brand-mark" }), "FlareGo"), this.state,
       h("div", { class: "target" }, this.name, this.facts),
       h("div", { class: "controls" }, this.window, this.pause, this.theme, this.help));
   }

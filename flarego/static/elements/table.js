@@ -39,6 +39,7 @@ export class Table {
     this.empty = h("div", { class: "table-empty", hidden: true });
     this.body = h("div", { class: "table-body", role: "rowgroup", tabIndex: 0 }, this.space, this.empty);
     this.element = h("div", { class: `table table-${name}`, role: "table", "aria-label": name }, this.head, this.body);
+    this.body.addEventListener("keydown", (event) => this.#key(event));
     this.body.addEventListener("scroll", () => this.#draw(), { passive: true });
     new ResizeObserver(() => this.#draw()).observe(this.body);
   }
@@ -81,6 +82,21 @@ export class Table {
   select(id) {
     this.#selected = id;
     this.#draw();
+  }
+
+  /** Arrows move the selection, Enter does what a click does. @param {KeyboardEvent} event */
+  #key(event) {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    const at = this.#rows.findIndex(({ id }) => id === this.#selected);
+    if (event.key === "Enter" && at >= 0) this.onselect?.(this.#rows[at]);
+    if (step === 0 || this.#rows.length === 0) return;
+    event.preventDefault();
+    const next = Math.max(0, Math.min(this.#rows.length - 1, at + step));
+    const top = next * ROW_HEIGHT;
+    const { scrollTop, clientHeight } = this.body;
+    if (top < scrollTop) this.body.scrollTop = top;
+    else if (top + ROW_HEIGHT > scrollTop + clientHeight) this.body.scrollTop = top + ROW_HEIGHT - clientHeight;
+    this.select(this.#rows[next].id);
   }
 
   #draw() {
