@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from flarego.errors import ListenFailed
-from flarego.gateway.server import Gateway, parse_listen
+from flarego.gateway.listen import parse_listen
+from flarego.gateway.server import Gateway
 from gateway.conftest import Client
 
 
@@ -87,6 +88,21 @@ async def test_ipv6() -> None:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session, session.get(url) as page:
         assert page.status == 200
     await gateway.stop()
+
+
+@pytest.mark.parametrize("listen", [":0", "localhost:0"])
+async def test_all_addresses_of_a_name_get_the_same_port(listen: str) -> None:
+    for _ in range(5):
+        gateway = Gateway(listen)
+        await gateway.start()
+        assert gateway._runner is not None
+        assert {address[1] for address in gateway._runner.addresses} == {gateway.port}
+        await gateway.stop()
+
+
+async def test_a_port_that_is_in_use_on_one_of_the_addresses_is_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ListenFailed, match="in use"):
+        await Gateway(f":{taken.getsockname()[1]}").start()
 
 
 async def test_beyond_this_machine_the_token_still_holds_and_a_warning_is_due() -> None:
