@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -67,6 +68,8 @@ def flarego() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    if sys.stdout is None:  # closed by whoever started us (>&-)
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(_run())
 

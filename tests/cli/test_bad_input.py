@@ -262,3 +262,17 @@ def test_a_reader_that_leaves_early(verb: str) -> None:
         process.wait()
         process.stderr.close()
     assert said == b""
+
+
+def test_nowhere_to_write_to() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *FLAREGO, "version"], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_no_room_to_write_to() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*FLAREGO, "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert_refused(subprocess.CompletedProcess(done.args, done.returncode, "", done.stderr), 1, "No space left")
