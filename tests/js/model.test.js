@@ -261,3 +261,20 @@ test("only steady growth is growth", () => {
   assert.equal(series.growth(series.idle, 0, 50), 50);
   assert.equal(series.growth(series.idle, 0, 99), 0);
 });
+
+test("a flarego started again on the same process starts over", () => {
+  const store = new Store();
+  const bytes = (map) => read(Uint8Array.from(encode(map)));
+  store.receive(bytes(PROCESS), 0);
+  store.receive(bytes(chunkMap({ "main.a": ["running", "", 1e8] }, { sequence: 50 })), 0);
+  store.resynchronise();
+  store.receive(bytes({ ...PROCESS, epoch: 9_000 }), 0);
+  store.receive(bytes(chunkMap({ "main.a": ["running", "", 1e8] }, { sequence: 1 })), 0);
+  assert.equal(store.data.peek().sequence, 1);
+});
+
+test("labels by request do not make the dictionary grow for ever", () => {
+  const dictionary = new Dictionary();
+  for (let i = 0; i < 100_000; i++) dictionary.group({ createdBy: -1, entry: -1, labels: { request: String(i) }, system: false });
+  assert.ok(dictionary.groups.length <= (1 << 14) + 1);
+});

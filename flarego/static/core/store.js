@@ -99,7 +99,8 @@ export class Store {
   /** @param {Process} process */
   #meet(process) {
     const data = this.data.peek();
-    if (data !== null && data.process.process === process.process) {
+    // The same process watched by a flarego that was started again counts time and chunks afresh.
+    if (data !== null && data.process.process === process.process && data.process.epoch === process.epoch) {
       const { reading } = data;
       data.rename(process);
       if (reading !== data.reading) this.#tree = null;

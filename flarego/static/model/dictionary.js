@@ -3,8 +3,8 @@
  *
  * The stream numbers its definitions afresh in every generation. Here the same function, frame, stack
  * or row key is the same number for ever, found again by content, so that a window may span
- * generations and a zoomed stack stays itself. Memory is bounded: past the limits everything new is
- * one stack that says so.
+ * generations and a zoomed stack stays itself. Memory is bounded: past the limits, new stacks end where
+ * they leave the known ones.
  */
 
 import { ChunkError } from "../core/chunk.js";
@@ -23,7 +23,10 @@ export const THREAD = 2;
 
 const MAX_STACKS = 1 << 21;
 const MAX_STRINGS = 1 << 20;
+const MAX_KEYS = 1 << 20;
 const MAX_GROUPS = 1 << 18;
+/** Groups past this number are told apart without their labels: some programs label by request. */
+const MAX_LABELLED = 1 << 14;
 /** Frames of one stack that are kept; Go stops at a depth of a few hundred, hostile data does not. */
 export const MAX_DEPTH = 1024;
 
@@ -116,6 +119,7 @@ export class Dictionary {
 
   /** @param {GroupInfo} group */
   group(group) {
+    if (this.groups.length >= MAX_LABELLED) group = { ...group, labels: {} };
     const labels = Object.entries(group.labels).sort(([a], [b]) => (a < b ? -1 : 1));
     const text = JSON.stringify([group.createdBy, group.entry, group.system, labels]);
     let id = this.#groupIds.get(text);
@@ -129,6 +133,7 @@ export class Dictionary {
 
   /** @param {number} stack @param {number} group @param {number} state @param {number} reason @param {number} flags */
   key(stack, group, state, reason, flags) {
+    if (this.keys >= MAX_KEYS && this.#keyPlaces.find(stack, group) < 0) stack = group = 0;
     const place = this.#keyPlaces.intern(stack, group);
     const id = this.#keys.intern(place, (flags << 16) | (reason << 8) | state);
     if (id === this.keyStack.length) {
