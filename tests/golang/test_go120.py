@@ -103,7 +103,7 @@ def test_goroutines_are_what_the_program_says_when_it_dies(release: str, tmp_pat
 def test_the_runtimes_numbers_hold_together(tmp_path: Path) -> None:
     with serving(esbuild("0.18.20"), tmp_path) as running, attach(running.pid) as process:
         series, _ = process.runtime.read(time.monotonic_ns())
-        threads = len(os.listdir(f"/proc/{running.pid}/task"))
+        threads = len(list(Path(f"/proc/{running.pid}/task").iterdir()))
         processors = process.runtime.processors()
     assert series["threads"] == threads
     assert series["processors"] == len(os.sched_getaffinity(0)) == len(processors)

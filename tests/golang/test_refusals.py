@@ -45,7 +45,7 @@ def test_zombie() -> None:
 
 
 def test_kernel_thread() -> None:
-    threads = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if is_kernel_thread(pid)]
+    threads = [int(entry.name) for entry in Path("/proc").glob("[1-9]*") if is_kernel_thread(int(entry.name))]
     if not threads:
         pytest.skip("this pid namespace has no kernel threads")
     with pytest.raises(NotAttachable, match="kernel thread"):

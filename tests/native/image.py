@@ -123,8 +123,10 @@ class Image:
         for i, g in enumerate(self.goroutines):
             hi = STACKS + (i + 1) * STACK_SIZE
             sp, pc, words = self.stack(g, hi)
-            values = {"g.stack.lo": hi - STACK_SIZE, "g.stack.hi": hi, "g.sched.sp": sp, "g.sched.pc": pc,
-                      "g.goid": g.goid, "g.gopc": g.gopc, "g.startpc": g.calls[-1][0].entry, "g.waiting": g.waiting}  # fmt: skip
+            values = {
+                "g.stack.lo": hi - STACK_SIZE, "g.stack.hi": hi, "g.sched.sp": sp, "g.sched.pc": pc, "g.goid": g.goid,
+                "g.gopc": g.gopc, "g.startpc": g.calls[-1][0].entry, "g.waiting": g.waiting,
+            }  # fmt: skip
             for name, value in values.items():
                 struct.pack_into("<Q", heap, i * G_SIZE + OFFSETS[name], value)
             struct.pack_into("<I", heap, i * G_SIZE + OFFSETS["g.atomicstatus"], g.status)

@@ -47,8 +47,10 @@ class Reader:
         r = chunk.rows
         if not r:
             return []
-        columns = (array("I", r["node"]), array("I", r["group"]), r["state"], r["reason"], r["flags"],
-                   array("d", r["wall"]), array("d", r["cpu"]), array("I", r["count"]), array("d", r["wait"]))  # fmt: skip
+        columns = (
+            array("I", r["node"]), array("I", r["group"]), r["state"], r["reason"], r["flags"],
+            array("d", r["wall"]), array("d", r["cpu"]), array("I", r["count"]), array("d", r["wait"]),
+        )  # fmt: skip
         return [
             Row(self._stack(node), self.groups[group], STATES[state], self.reasons[reason], *rest)
             for node, group, state, reason, *rest in zip(*columns, strict=True)
