@@ -107,7 +107,7 @@ async def _serve(found: Found, sampler: GoSampler, settings: Settings) -> Gone |
     stays = sys.stdout.isatty() or settings.open_page
     if gateway.warning:
         click.echo(f"warning: {gateway.warning}", err=True)
-    with report(url, stays=stays) as reporter:
+    with report(url) as reporter:
 
         def publish(message: Message) -> None:
             gateway.hub.publish(message)
@@ -160,6 +160,7 @@ async def _until(stop: asyncio.Event, pump: asyncio.Future[Gone], duration: floa
                 gone = pump.result()
                 if not stays:
                     return gone
+                click.echo(f"{gone.why}; the page stays up until Ctrl-C", err=True)
                 await stopped
             finally:
                 stopped.cancel()

@@ -34,16 +34,19 @@ def command(as_json: bool) -> None:
 
 def _print_table(processes: list[Listed]) -> None:
     """Print one line each; whole when a program reads it, cut to the terminal's width when a person does."""
-    rows = [("PID", "USER", "RUNTIME", "MODULE", "COMMAND"), *map(_cells, processes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     terminal = sys.stdout.isatty()
+    rows = [("PID", "USER", "RUNTIME", "MODULE", "COMMAND"), *(_cells(found, short=terminal) for found in processes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     limit = shutil.get_terminal_size().columns if terminal else None
     for row, found in zip(rows, [None, *processes], strict=True):
         cells = [row[0].rjust(widths[0]), *map(str.ljust, row[1:-1], widths[1:]), row[-1]]
         line = "  ".join(cells)[:limit]
-        click.secho(line, bold=found is None, dim=found is not None and not found.attachable)
+        click.secho(line, bold=found is None or None, dim=(found is not None and not found.attachable) or None)
 
 
-def _cells(found: Listed) -> tuple[str, ...]:
+def _cells(found: Listed, *, short: bool) -> tuple[str, ...]:
+    """short: leave out the program's folder."""
+    program, space, arguments = found.command.partition(" ")
+    command = (program.rpartition("/")[2] if short else program) + space + arguments
     why = f"({found.why})  " if found.why else ""
-    return str(found.pid), found.user, found.version, found.module, why + found.command
+    return str(found.pid), found.user, found.version, found.module, why + command

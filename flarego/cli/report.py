@@ -21,25 +21,21 @@ class Reporter(Protocol):
     def hear(self, message: Message) -> None: ...
 
 
-def report(url: str, *, stays: bool) -> AbstractContextManager[Reporter]:
-    """Return what tells a person; with a live line when there is a terminal. stays: the page outlives the target."""
-    lines = Lines(url, stays=stays)
-    return StatusLine(lines) if sys.stderr.isatty() else nullcontext(lines)
+def report(url: str) -> AbstractContextManager[Reporter]:
+    """Return what tells a person; with a live line when there is a terminal."""
+    return StatusLine(Lines(url)) if sys.stderr.isatty() else nullcontext(Lines(url))
 
 
 class Lines:
-    """Prints the target, the engine when it changes, the URL once, and how the target went."""
+    """Prints the target, the engine when it changes, and the URL once."""
 
-    def __init__(self, url: str, *, stays: bool) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._stays = stays
         self._engine = ("", "")
 
     def hear(self, message: Message) -> None:
-        if isinstance(message, ProcessInfo):
+        if isinstance(message, ProcessInfo) and message.engine != "auto":  # the first scan has decided
             self._introduce(message)
-        elif isinstance(message, Gone) and self._stays:
-            click.echo(f"{message.why}; the page stays up until Ctrl-C", err=True)
 
     def _introduce(self, info: ProcessInfo) -> None:
         if not self._engine[0]:
@@ -54,33 +50,39 @@ class Lines:
 
 
 class StatusLine:
-    """Prints the same lines, and keeps a one-line status under them."""
+    """Prints the same lines, and keeps one more under them that is always new."""
 
     def __init__(self, lines: Lines) -> None:
         from rich.console import Console
-        from rich.status import Status
+        from rich.live import Live
 
         self._lines = lines
-        self._status = Status("waiting for the first scan", console=Console(stderr=True), spinner="dots")
+        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
         self._due = 0.0
 
     def __enter__(self) -> StatusLine:
-        self._status.start()
+        self._live.start()
+        self._show("waiting for the first scan")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
-        self._status.stop()
+        self._live.stop()
 
     def hear(self, message: Message) -> None:
         if isinstance(message, Chunk):
             if time.monotonic() >= self._due:
                 self._due = time.monotonic() + _EVERY_S
-                self._status.update(one_line(message))
+                self._show(one_line(message))
             return
-        self._status.stop()
+        self._live.stop()
         self._lines.hear(message)
         if not isinstance(message, Gone):
-            self._status.start()
+            self._live.start()
+
+    def _show(self, line: str) -> None:
+        from rich.text import Text
+
+        self._live.update(Text(line, "dim", no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 def describe(info: ProcessInfo) -> str:
@@ -93,5 +95,5 @@ def one_line(chunk: Chunk) -> str:
     series, sampler = chunk.series, chunk.sampler
     states = ("running", "runnable", "syscall", "waiting")
     counts = "  ".join(f"{series.get(f'goroutines.{state}', 0):.0f} {state}" for state in states)
-    rates = f"{sampler['scan_hz']:.0f} scans/s  on-CPU {sampler['oncpu_hz']:.0f} Hz"
-    return f"{counts} | {rates} | cost {100 * sampler['cpu']:.1f}%"
+    rates = f"scan {sampler['scan_hz']:.0f}/s  CPU {sampler['oncpu_hz']:.0f}/s"
+    return f"{counts} | {rates}  cost {100 * sampler['cpu']:.1f}%"
