@@ -205,6 +205,20 @@ def test_the_table_sorts_and_finds_a_group_in_the_graph(view: View, stage: Stage
     assert view.ask("flarego.store.selected.peek()") != selected, "the table works by keyboard"
 
 
+def test_the_graph_can_stand_on_its_root(view: View, stage: Stage) -> None:
+    live(view, stage)
+    view.press(" ", "f")
+    height = view.ask("document.querySelector('.flame-canvas').clientHeight")
+    root, lane = view.frame("all goroutines"), view.frame("select")
+    assert root["y"] == height - 19 and lane["y"] == root["y"] - 19
+    view.shot("flipped")
+    view.page.mouse.click(*view.point(lane))
+    view.settle()
+    assert view.fills("select")
+    view.press("f")
+    assert view.frame("all goroutines")["y"] == 0
+
+
 def test_waits_and_processors_have_their_tables(view: View, stage: Stage) -> None:
     live(view, stage)
     view.page.locator("[role=tab]", has_text="Waits").click()

@@ -224,11 +224,12 @@ test("a link restores the view, and nonsense in it is ignored", () => {
   store.setWeight("count");
   store.setWindow(300);
   store.toggleShown("idle");
+  store.flip();
   store.setQuery("a&b=#");
   store.setZoom([{ name: "main.a[…]", lane: false }, { name: "select", lane: true }]);
   const other = new Store();
   fromFragment(other, `#${toFragment(store)}`);
-  for (const name of ["view", "weight", "window", "shown", "query", "zoom"]) {
+  for (const name of ["view", "weight", "window", "shown", "flipped", "query", "zoom"]) {
     assert.deepEqual(other[name].peek(), store[name].peek(), name);
   }
   assert.equal(toFragment(new Store()), "");

@@ -38,6 +38,7 @@ export function toFragment(store) {
   const shown = store.shown.value;
   const changed = SHOWN.filter((what) => shown[what] !== defaults.shown[what]);
   if (changed.length > 0) params.set("toggled", changed.join("."));
+  if (store.flipped.value) params.set("flipped", "1");
   if (store.query.value !== "") params.set("search", store.query.value);
   if (store.zoom.value.length > 0) params.set("zoom", pack(store.zoom.value));
   return params.toString();
@@ -53,6 +54,7 @@ export function fromFragment(store, fragment) {
   if (seconds > 0) store.setWindow(seconds);
   const toggled = (params.get("toggled") ?? "").split(".");
   for (const what of SHOWN) if (toggled.includes(what)) store.toggleShown(what);
+  if (store.flipped.peek() !== (params.get("flipped") === "1")) store.flip();
   store.setQuery(params.get("search") ?? "");
   const zoom = unpack(params.get("zoom") ?? "[]");
   if (zoom.length > 0) store.setZoom(zoom);

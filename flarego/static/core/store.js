@@ -69,6 +69,8 @@ export class Store {
   zoom = new Signal(/** @type {readonly Step[]} */ ([]));
   /** @type {Signal<readonly Step[] | null>} */
   selected = new Signal(/** @type {readonly Step[] | null} */ (null));
+  /** Whether the root is at the bottom. */
+  flipped = new Signal(false);
   query = new Signal("");
   queryProblem = new Signal("");
 
@@ -225,6 +227,11 @@ export class Store {
   toggleShown(what) {
     const shown = this.shown.peek();
     this.shown.value = { ...shown, [what]: !shown[what] };
+    this.refresh();
+  }
+
+  flip() {
+    this.flipped.value = !this.flipped.peek();
     this.refresh();
   }
 

@@ -98,6 +98,7 @@ export class App extends HTMLElement {
       case "[": this.changeWindow(-1); return true;
       case "]": this.changeWindow(1); return true;
       case "0": store.setZoom([]); return true;
+      case "f": store.flip(); return true;
       case "t": this.switchTheme(); return true;
       case "?": this.help?.toggle(); return true;
       case "ArrowUp": store.walk("up"); return true;

@@ -7,7 +7,7 @@ import { count, duration, labels, mean, share } from "../model/format.js";
 import { Boxes, layout } from "../model/layout.js";
 import { Surface } from "../paint/canvas.js";
 import { PALETTE, palette, readInk } from "../paint/colour.js";
-import { ROW, SCROLLBAR, labelOf, paintFlame } from "../paint/flame.js";
+import { ROW, SCROLLBAR, labelOf, paintFlame, rowAt, topOf } from "../paint/flame.js";
 import { FgElement } from "./base.js";
 import { FlameCard } from "./flame-card.js";
 
@@ -84,11 +84,16 @@ export class Flame extends FgElement {
     this.surface?.request();
   }
 
+  /** What of the rows is in view. */
+  view() {
+    return { scroll: this.scrolled, height: this.surface?.size.height ?? 0, flipped: this.store.flipped.peek() };
+  }
+
   /** The node under a place of the canvas, or -1. @param {number} x @param {number} y client pixels */
   nodeAt(x, y) {
     const bounds = this.canvas?.getBoundingClientRect();
     if (bounds === undefined) return -1;
-    return this.boxes.at(x - bounds.left, Math.floor((y - bounds.top + this.scrolled) / ROW));
+    return this.boxes.at(x - bounds.left, rowAt(this.view(), y - bounds.top));
   }
 
   /** @param {MouseEvent} event */
@@ -104,7 +109,8 @@ export class Flame extends FgElement {
   /** @param {WheelEvent} event */
   wheel(event) {
     const room = this.boxes.rows * ROW - (this.surface?.size.height ?? 0);
-    const next = Math.max(0, Math.min(room, this.scrolled + event.deltaY));
+    const away = this.store.flipped.peek() ? -event.deltaY : event.deltaY;
+    const next = Math.max(0, Math.min(room, this.scrolled + away));
     if (event.ctrlKey || next === this.scrolled) return;
     event.preventDefault();
     this.scrolled = next;
@@ -133,7 +139,7 @@ export class Flame extends FgElement {
       this.character = context.measureText("mmmmmmmmmm").width / 10;
     }
     this.#scene = {
-      tree, boxes, ink, colours, font, character: this.character, scroll: this.scrolled, zoom: zoom.node,
+      tree, boxes, ink, colours, font, character: this.character, ...this.view(), zoom: zoom.node,
       hovered: this.#pointer === null ? -1 : this.nodeAt(this.#pointer.x, this.#pointer.y),
       selected, searching: store.search !== null,
     };
@@ -241,7 +247,7 @@ export class Flame extends FgElement {
       if (node < 0) continue;
       out.push({
         name: tree.nameOf(node), lane: (tree.flags[node] & LANE) !== 0, path: tree.address(node).map(({ name }) => name),
-        x: boxes.x[i], y: boxes.row[i] * ROW - this.scrolled, width: boxes.width[i], row: boxes.row[i],
+        x: boxes.x[i], y: topOf(scene, boxes.row[i]), width: boxes.width[i], row: boxes.row[i],
         label: labelOf(scene, node, boxes.width[i]), total: tree.total[node], self: tree.self[node],
         match: tree.match[node],
       });

@@ -17,6 +17,7 @@ export const SHORTCUTS = Object.freeze([
   ["0", "zoom out to all"],
   ["i  s  r", "show idle goroutines, system goroutines, runtime frames"],
   ["[  ]", "shorter, longer window"],
+  ["f", "root at the top, or at the bottom"],
   ["t", "dark or light"],
   ["?", "this list"],
   ["click", "zoom into a frame; on the graph's crumbs, out again"],

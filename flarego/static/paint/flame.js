@@ -11,8 +11,9 @@ import { BUCKETS, SHADES, bucketOf, hash } from "./colour.js";
 /** @typedef {import("./canvas.js").Size} Size */
 /**
  * @typedef {{tree: CallTree, boxes: Boxes, ink: Ink, colours: {fill: string, text: string}[], font: string,
- *   character: number, scroll: number, zoom: number, hovered: number, selected: number, searching: boolean}} FlameScene
- *   `character` is the width of one, `scroll` the pixels above the view
+ *   character: number, scroll: number, height: number, flipped: boolean, zoom: number, hovered: number, selected: number,
+ *   searching: boolean}} FlameScene
+ *   `character` is the width of one, `scroll` the pixels between the root and the view; flipped, the root is at the bottom
  */
 
 export const ROW = 19;
@@ -21,6 +22,16 @@ export const SCROLLBAR = 9;
 const PADDING = 4;
 /** Narrower boxes carry no text. */
 const MIN_LABEL = 22;
+
+/** Upper edge of a row. @param {Pick<FlameScene, "scroll" | "height" | "flipped">} scene @param {number} row */
+export function topOf({ scroll, height, flipped }, row) {
+  return flipped ? height - (row + 1) * ROW + scroll : row * ROW - scroll;
+}
+
+/** The row at a height. @param {Pick<FlameScene, "scroll" | "height" | "flipped">} scene @param {number} y */
+export function rowAt({ scroll, height, flipped }, y) {
+  return Math.floor(((flipped ? height - y : y) + scroll) / ROW);
+}
 
 /** Label forms and shade by name: names repeat, measuring and hashing them need not. */
 class Names {
@@ -71,14 +82,14 @@ export function labelOf({ tree, character, zoom }, node, width) {
 
 /** @param {CanvasRenderingContext2D} context @param {Size} size @param {FlameScene} scene */
 export function paintFlame(context, size, scene) {
-  const { boxes, ink, scroll } = scene;
+  const { boxes, ink } = scene;
   context.fillStyle = ink.background;
   context.fillRect(0, 0, size.width, size.height);
   const buckets = fillBoxes(context, size, scene);
   paintLabels(context, scene, buckets);
   context.fillStyle = ink.faint;
   for (let i = 0; i < boxes.n; i++) {
-    if (boxes.node[i] < 0) context.fillRect(boxes.x[i], boxes.row[i] * ROW - scroll, 1, ROW - 1);
+    if (boxes.node[i] < 0) context.fillRect(boxes.x[i], topOf(scene, boxes.row[i]), 1, ROW - 1);
   }
   paintScrollbar(context, size, scene);
   outline(context, scene, scene.selected, ink.accent, 2);
@@ -87,7 +98,7 @@ export function paintFlame(context, size, scene) {
 
 /** Fills box after box of one colour; gives back the bucket of each box. @param {CanvasRenderingContext2D} context @param {Size} size @param {FlameScene} scene */
 function fillBoxes(context, size, scene) {
-  const { boxes, scroll, colours } = scene;
+  const { boxes, colours } = scene;
   const { ratio } = size;
   /** @type {number[][]} sparse */
   const members = new Array(BUCKETS);
@@ -103,7 +114,7 @@ function fillBoxes(context, size, scene) {
       const left = Math.round(boxes.x[i] * ratio) / ratio;
       const right = Math.round((boxes.x[i] + boxes.width[i]) * ratio) / ratio;
       const gap = right - left >= 3 ? 1 : 0;
-      context.fillRect(left, boxes.row[i] * ROW - scroll, Math.max(1 / ratio, right - left - gap), ROW - 1);
+      context.fillRect(left, topOf(scene, boxes.row[i]), Math.max(1 / ratio, right - left - gap), ROW - 1);
     }
   });
   return buckets;
@@ -111,7 +122,7 @@ function fillBoxes(context, size, scene) {
 
 /** @param {CanvasRenderingContext2D} context @param {FlameScene} scene @param {Uint16Array} buckets */
 function paintLabels(context, scene, buckets) {
-  const { boxes, tree, scroll, colours } = scene;
+  const { boxes, tree, colours } = scene;
   context.font = scene.font;
   context.textBaseline = "middle";
   context.textAlign = "left";
@@ -123,7 +134,7 @@ function paintLabels(context, scene, buckets) {
     if (text === "") continue;
     if (colours[buckets[i]].text !== colour) context.fillStyle = colour = colours[buckets[i]].text;
     const { ascii } = names.of(tree.nameOf(node), (tree.flags[node] & LANE) !== 0);
-    const y = boxes.row[i] * ROW - scroll + ROW / 2;
+    const y = topOf(scene, boxes.row[i]) + ROW / 2;
     // Only beyond ASCII may a glyph be wider than the font's one width; squeezing costs a measurement.
     if (ascii) context.fillText(text, boxes.x[i] + PADDING, y);
     else context.fillText(text, boxes.x[i] + PADDING, y, boxes.width[i] - 2 * PADDING);
@@ -131,16 +142,18 @@ function paintLabels(context, scene, buckets) {
 }
 
 /** How much there is above and below, when not all of it fits. @param {CanvasRenderingContext2D} context @param {Size} size @param {FlameScene} scene */
-function paintScrollbar(context, size, { boxes, ink, scroll }) {
+function paintScrollbar(context, size, { boxes, ink, scroll, flipped }) {
   const all = boxes.rows * ROW;
   if (all <= size.height) return;
   context.fillStyle = ink.faint;
   const length = Math.max(24, (size.height / all) * size.height);
-  context.fillRect(size.width - 6, (scroll / (all - size.height)) * (size.height - length), 4, length);
+  const top = (scroll / (all - size.height)) * (size.height - length);
+  context.fillRect(size.width - 6, flipped ? size.height - length - top : top, 4, length);
 }
 
 /** @param {CanvasRenderingContext2D} context @param {FlameScene} scene @param {number} node @param {string} colour @param {number} width */
-function outline(context, { boxes, scroll }, node, colour, width) {
+function outline(context, scene, node, colour, width) {
+  const { boxes } = scene;
   if (node < 0) return;
   for (let i = 0; i < boxes.n; i++) {
     if (boxes.node[i] !== node) continue;
@@ -148,7 +161,7 @@ function outline(context, { boxes, scroll }, node, colour, width) {
     context.lineWidth = width;
     const half = width / 2;
     context.strokeRect(
-      boxes.x[i] + half, boxes.row[i] * ROW - scroll + half, Math.max(1, boxes.width[i] - 1 - width), ROW - 1 - width);
+      boxes.x[i] + half, topOf(scene, boxes.row[i]) + half, Math.max(1, boxes.width[i] - 1 - width), ROW - 1 - width);
     return;
   }
 }
