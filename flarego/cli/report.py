@@ -59,6 +59,7 @@ class StatusLine:
         self._lines = lines
         self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
         self._due = 0.0
+        self._cost = self._span = 0.0
 
     def __enter__(self) -> StatusLine:
         self._live.start()
@@ -70,14 +71,21 @@ class StatusLine:
 
     def hear(self, message: Message) -> None:
         if isinstance(message, Chunk):
-            if time.monotonic() >= self._due:
-                self._due = time.monotonic() + _EVERY_S
-                self._show(one_line(message))
+            self._add(message)
             return
         self._live.stop()
         self._lines.hear(message)
         if not isinstance(message, Gone):
             self._live.start()
+
+    def _add(self, chunk: Chunk) -> None:
+        """Show the newest numbers, and the cost since they were shown last."""
+        self._cost += chunk.sampler["cpu"] * (chunk.end - chunk.start)
+        self._span += chunk.end - chunk.start
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + _EVERY_S
+            self._show(one_line(chunk, self._cost / max(self._span, 1.0)))
+            self._cost = self._span = 0.0
 
     def _show(self, line: str) -> None:
         from rich.text import Text
@@ -90,10 +98,10 @@ def describe(info: ProcessInfo) -> str:
     return f"{info.name} (pid {info.pid}), {info.runtime_version}{module}"
 
 
-def one_line(chunk: Chunk) -> str:
-    """Return a chunk's most wanted numbers in less than 80 columns."""
+def one_line(chunk: Chunk, cost: float) -> str:
+    """Return a chunk's most wanted numbers in less than 80 columns. cost: a fraction of one core."""
     series, sampler = chunk.series, chunk.sampler
     states = ("running", "runnable", "syscall", "waiting")
     counts = "  ".join(f"{series.get(f'goroutines.{state}', 0):.0f} {state}" for state in states)
     rates = f"scan {sampler['scan_hz']:.0f}/s  CPU {sampler['oncpu_hz']:.0f}/s"
-    return f"{counts} | {rates}  cost {100 * sampler['cpu']:.1f}%"
+    return f"{counts} | {rates}  cost {100 * cost:.1f}%"
