@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flarego.agent.find import Found
 from flarego.agent.space import AddressSpace
-from flarego.errors import FlareError, ProcessGone, UnsupportedGo
+from flarego.errors import CorruptBinary, FlareError, ProcessGone, UnsupportedGo
 from flarego.golang.host import refusal
 
 if TYPE_CHECKING:
@@ -54,14 +54,23 @@ def stays_itself(found: Found) -> Iterator[None]:
     before = found.state()
     try:
         yield
-    except (FlareError, OSError) as e:
+    except (FlareError, OSError, ValueError) as e:
         _check(found, before, space)
-        raise (refusal(e, found.pid) if isinstance(e, OSError) else e) from None
+        raise _typed(e, found) from e
     else:
         _check(found, before, space)
     finally:
         if space:
             space.close()
+
+
+def _typed(e: Exception, found: Found) -> Exception:
+    """ValueError is what readers of tables raise for what makes no sense."""
+    if isinstance(e, OSError):
+        return refusal(e, found.pid)
+    if isinstance(e, ValueError):
+        return CorruptBinary(f"the executable of process {found.pid} ({found.name}) contradicts itself: {e}")
+    return e
 
 
 def _open(found: Found) -> AddressSpace | None:
