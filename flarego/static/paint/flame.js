@@ -92,6 +92,7 @@ export function paintFlame(context, size, scene) {
     if (boxes.node[i] < 0) context.fillRect(boxes.x[i], topOf(scene, boxes.row[i]), 1, ROW - 1);
   }
   paintScrollbar(context, size, scene);
+  outline(context, scene, scene.selected, "#111417", 4);
   outline(context, scene, scene.selected, ink.accent, 2);
   outline(context, scene, scene.hovered, ink.text, 1.5);
 }
