@@ -21,8 +21,9 @@ CHROMIUM = Path("/usr/bin/chromium")
 SHOTS = Path(__file__).resolve().parent / "shots"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium, for one module only: while Playwright's loop runs in this thread no asynchronous test can."""
     if not CHROMIUM.exists():
         pytest.fail("chromium is needed for browser tests: tests/system.sh installs it")
     with sync_playwright() as playwright:
