@@ -54,7 +54,10 @@ def stays_itself(found: Found) -> Iterator[None]:
     before = found.state()
     try:
         yield
-    except (FlareError, OSError, ValueError) as e:
+    except FlareError:
+        _check(found, before, space)
+        raise
+    except (OSError, ValueError) as e:
         _check(found, before, space)
         raise _typed(e, found) from e
     else:
@@ -64,13 +67,11 @@ def stays_itself(found: Found) -> Iterator[None]:
             space.close()
 
 
-def _typed(e: Exception, found: Found) -> Exception:
-    """ValueError is what readers of tables raise for what makes no sense."""
+def _typed(e: OSError | ValueError, found: Found) -> FlareError:
+    """Return the error that a user can read; readers of tables raise ValueError for what makes no sense."""
     if isinstance(e, OSError):
         return refusal(e, found.pid)
-    if isinstance(e, ValueError):
-        return CorruptBinary(f"the executable of process {found.pid} ({found.name}) contradicts itself: {e}")
-    return e
+    return CorruptBinary(f"the executable of process {found.pid} ({found.name}) contradicts itself: {e}")
 
 
 def _open(found: Found) -> AddressSpace | None:

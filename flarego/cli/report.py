@@ -58,7 +58,7 @@ class StatusLine:
 
         self._lines = lines
         self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
-        self._due = 0.0
+        self._due = time.monotonic() + _EVERY_S
         self._cost = self._span = 0.0
 
     def __enter__(self) -> StatusLine:

@@ -64,7 +64,10 @@ def start(
     if leak:
         arguments.append("-leak")
     try:
-        process = subprocess.Popen([str(binary), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # In a process group of its own: Ctrl-C is for us, and we end the service when we have left it.
+        process = subprocess.Popen(
+            [str(binary), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
+        )
     except OSError as error:
         raise FlareError(f"could not start the demo service: {error}") from error
     assert process.stdout is not None
