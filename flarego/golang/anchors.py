@@ -19,6 +19,10 @@ _MAX_GOROUTINES = 4 << 20
 _MAX_THREADS = 10_000
 _MAX_PROCESSORS = 1 << 16
 _MAX_P_STATUS = 4
+_MAX_QUEUE = 256
+_MAX_SIZE = 1 << 47
+_GO_PAGE = 8192
+_DEFAULT_HEAP_MINIMUM = 4 << 20
 _PEEK = 24
 _MAX_REASON = 64
 _G_M = 48
@@ -48,6 +52,7 @@ class Finder:
         self.release = release
         self.targets = targets
         self.tids = tids
+        self._numgc = 0
         peeks = self.memory.read_spans([(target, _PEEK) for target in targets])
         self.peeks: Mapping[int, tuple[int, int, int]] = {
             target: struct.unpack("<3Q", data) for target, data in zip(targets, peeks, strict=True) if data
@@ -62,6 +67,7 @@ class Finder:
         sched, schedt = self._elect("sched", "schedt", self._is_sched)
         gc_controller, controller = self._elect("gcController", "gcControllerState", self._is_gc_controller)
         memstats, mstats = self._elect("memstats", "mstats", self._is_memstats)
+        self._numgc = memstats + mstats.offset("numgc")
         work, work_type = self._elect("work", "workType", self._is_work)
         allm, m_shape = self._find_allm(m0, m_shape, range(sched, sched + schedt.size))
         allp, p_shape = self._find_allp(range(m0, m0 + m_shape[0].size))
@@ -198,8 +204,8 @@ class Finder:
             pointers = struct.unpack(f"<{count}Q", self.memory.read(array, 8 * count))
             for index, p in enumerate(pointers):
                 number, status = struct.unpack("<iI", self.memory.read(p, 8))
-                queued = self.half(p + shape.offset("runqtail")) - self.half(p + shape.offset("runqhead"))
-                if number != index or status > _MAX_P_STATUS or not 0 <= queued % (1 << 32) <= 256:
+                head, tail = struct.unpack("<II", self.memory.read(p + shape.offset("runqhead"), 8))
+                if number != index or status > _MAX_P_STATUS or (tail - head) % (1 << 32) > _MAX_QUEUE:
                     return False
                 if not self.word(p + shape.offset("mcache")):
                     return False
@@ -213,23 +219,33 @@ class Finder:
         return most > 0 and 1 <= made < 1 << 32 and self.half(address + shape.offset("nmidle")) <= made
 
     def _is_gc_controller(self, address: int, shape: Shape) -> bool:
-        percent, limit, minimum = struct.unpack("<i4xqQ", self.memory.read(address, 24))
-        if percent > 0 and minimum != (4 << 20) * percent // 100:
-            return False
-        figures = ("totalAlloc", "mappedReady", "heapMinimum", "heapInUse")
-        allocated, ready, floor, used = (self.word(address + shape.offset(name)) for name in figures)
-        freed = self.word(address + shape.offset("totalFree"))
-        return limit > 0 and floor > 0 and 0 < used <= ready < 1 << 47 and freed <= allocated
+        """gcPercent and heapMinimum are bound to each other (setGCPercent), with GOGC=0 the goal and what is marked."""
+        data = self.memory.read(address, shape.size)
+        percent, limit, minimum = struct.unpack_from("<i4xqQ", data)
+        names = ("gcPercentHeapGoal", "heapMarked", "heapInUse", "mappedReady")
+        goal, marked, used, ready = (_word_at(data, shape.offset(name)) for name in names)
+        return (
+            percent >= -1 and limit > 0 and minimum == _DEFAULT_HEAP_MINIMUM * percent % (1 << 64) // 100
+            and used % _GO_PAGE == 0 and 0 < used < _MAX_SIZE and 0 < ready < _MAX_SIZE
+            and (percent != 0 or goal == marked)
+        )  # fmt: skip
 
     def _is_memstats(self, address: int, shape: Shape) -> bool:
-        ring = shape.fields["pause_end"]
-        cycles = self.half(address + shape.offset("numgc"))
-        last = self.word(address + ring.offset + (cycles + 255) % 256 * 8)
-        enabled = self.memory.read(address + shape.offset("enablegc"), 1)
-        return enabled == b"\1" and last == self.word(address + shape.offset("last_gc_unix"))
+        """The newest cycle's end is in the ring, under the number of cycles or, while it is being ended, one more."""
+        data = self.memory.read(address, shape.size)
+        ring, cycles = shape.fields["pause_end"].offset, _word_at(data, shape.offset("numgc")) & 0xFFFFFFFF
+        ends = {_word_at(data, ring + (cycles + at) % 256 * 8) for at in (255, 0)}
+        return data[shape.offset("enablegc")] == 1 and _word_at(data, shape.offset("last_gc_unix")) in ends
 
     def _is_work(self, address: int, shape: Shape) -> bool:
-        return self.half(address + shape.offset("cycles")) < 1 << 31
+        """At most one cycle has begun and not ended."""
+        ended = self.half(self._numgc)
+        begun = self.half(address + shape.offset("cycles"))
+        return ended <= begun and begun - self.half(self._numgc) <= 1
+
+
+def _word_at(data: bytes, offset: int) -> int:
+    return int.from_bytes(data[offset : offset + 8], "little")
 
 
 def code_targets(text: bytes, base: int, data_range: tuple[int, int]) -> list[int]:

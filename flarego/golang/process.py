@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ from flarego.native import SPECIAL_FUNCTIONS, Memory, Tables
 
 _USER_STARTS = frozenset({"runtime.main", "runtime.corostart", "runtime.handleAsyncEvent"})
 _MAX_DATA = 64 << 20
+_ATTEMPTS = 5
+_PAUSE_S = 0.005
 _WRAPPER_IDS = ((25, 23), (22, 22), (0, 21))
 """abi.FuncIDWrapper by the first minor version that has it."""
 
@@ -159,11 +162,19 @@ def _tables(memory: Memory, modules: list[ModuleData], release: Release) -> Tabl
 
 
 def _find(image: Image, release: Release, functions: RuntimeFunctions, module: ModuleData) -> tuple[Addresses, Release]:
+    """Find the runtime's variables; again when the process moved under our eyes (a thread came, a stack grew)."""
     start, end = functions.span
-    text = image.memory.read_some(start, end - start)
-    finder = Finder(image.memory, release, code_targets(text, start, module.data), inner_pids(image.pid))
-    addresses, fitting = finder.find()
-    return addresses, fitting.with_reasons(finder.find_reasons())
+    targets = code_targets(image.memory.read_some(start, end - start), start, module.data)
+    for attempt in range(_ATTEMPTS):
+        finder = Finder(image.memory, release, targets, inner_pids(image.pid))
+        try:
+            addresses, fitting = finder.find()
+            return addresses, fitting.with_reasons(finder.find_reasons())
+        except UnsupportedGo:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(_PAUSE_S)
+    raise AssertionError("unreachable")
 
 
 def make_layout(release: Release, addresses: Addresses, pid: int) -> dict[str, int]:

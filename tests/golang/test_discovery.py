@@ -116,4 +116,24 @@ def test_plugins_bring_their_own_functions() -> None:
     with Target("pluginhost", part, form="cgo") as target, attach(target.pid) as process:
         stacks = Sampler(process.memory, process.tables, process.layout).snapshot()
         functions = {f.function for goroutine in stacks for f in call_stack(goroutine, process.symbols)}
-        assert any(name.endswith("pluginpart.Wait") or name.endswith("plugin.Wait") for name in functions)
+        assert any(name.endswith(("pluginpart.Wait", "plugin.Wait")) for name in functions)
+
+
+@pytest.mark.parametrize("version", toolchains())
+@pytest.mark.parametrize("program", ["garbage", "churn"])
+def test_a_busy_process_is_understood_every_time(program: str, version: str) -> None:
+    """It allocates, collects and starts goroutines while we look; nothing else may be taken for its variables."""
+    with Target(program, version=version) as target:
+        found = set()
+        for _ in range(15):
+            with attach(target.pid) as process:
+                found.add(tuple(link_time_addresses(process).items()))
+        truth = symbol_addresses(build(program, version))
+    assert found == {tuple((name, truth[name]) for name, _ in next(iter(found)))}
+
+
+@pytest.mark.parametrize("percent", ["off", "0", "1", "50", "400"])
+def test_any_gogc(percent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOGC", percent)
+    with Target("garbage") as target, attach(target.pid) as process:
+        assert_right(process, symbol_addresses(build("garbage")))

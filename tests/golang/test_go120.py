@@ -67,7 +67,7 @@ def comparable(text: str) -> dict[int, list[str]]:
 
 
 def comparable_line(line: str) -> str:
-    """"main.f(0x1, 0x2)" becomes "main.f(...)", and positions lose what only a dying program prints."""
+    """ "main.f(0x1, 0x2)" becomes "main.f(...)", and positions lose what only a dying program prints."""
     return re.sub(r" fp=.*", "", line) if line.startswith("\t") else re.sub(r"\([^()]*\)$", "(...)", line)
 
 

@@ -59,7 +59,7 @@ def test_an_unseen_patch_release_has_its_minors_layouts_the_nearest_first() -> N
 
 
 def test_an_experiment_prefers_the_layout_built_with_it() -> None:
-    plain, other = release_for("go1.27.3"), release_for("go1.27.3 X:nogreenteagc")
+    plain, other = release_for("go1.25.5"), release_for("go1.25.5 X:greenteagc")
     assert plain.shape("p") != other.shape("p")
     assert plain.shape("p") in other.shapes["p"]
 

@@ -116,9 +116,7 @@ def patched(data: bytes, offset: int, form: str, value: int) -> bytes:
         (lambda data: patched(data, 54, "<H", 3), CorruptBinary, "program headers"),
     ],
 )
-def test_damaged_headers(
-    damage: Callable[[bytes], bytes], error: type[FlareError], words: str, tmp_path: Path
-) -> None:
+def test_damaged_headers(damage: Callable[[bytes], bytes], error: type[FlareError], words: str, tmp_path: Path) -> None:
     with pytest.raises(error, match=words):
         elf_of(damage(build("states").read_bytes()[:4096]), tmp_path)
 
