@@ -10,7 +10,6 @@ from pathlib import Path
 from flarego.errors import FlareError, NotAttachable, UnsupportedGo
 from flarego.golang.anchors import Addresses, Finder, code_targets
 from flarego.golang.buildinfo import BuildInfo, find_version, read_build_info
-from flarego.golang.dwarf import RuntimeDwarf
 from flarego.golang.elf import PF_W
 from flarego.golang.functions import RuntimeFunctions
 from flarego.golang.host import inner_pids, read_mappings, read_stat
@@ -96,6 +95,7 @@ def _understand(image: Image, name: str, start_time: int) -> GoProcess:
     info = _build_info(image)
     release = _release(image, info)
     first = find_module_data(image, table, release)
+    image.serve_from_file(*first.pclntab)
     modules = list(all_modules(image, first, release))
     tables = _tables(image.memory, modules, release)
     functions = RuntimeFunctions(image, tables, first)
@@ -143,6 +143,8 @@ def _release(image: Image, info: BuildInfo) -> Release:
         version = parse_version(info.version)
         if version is None or version.minor < 19:
             raise
+        from flarego.golang.dwarf import RuntimeDwarf  # 30 ms to import, and hardly ever needed
+
         try:
             with Path(f"/proc/{image.pid}/exe").open("rb") as stream:
                 dwarf = RuntimeDwarf(stream)

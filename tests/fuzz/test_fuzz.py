@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fuzz.fuzz_golang import TARGETS, fuzz
 from targets import build
+
+from fuzz.fuzz_golang import TARGETS, fuzz
 
 HERE = Path(__file__).parent
 C_RUNS, PYTHON_RUNS = 200_000, 4_000

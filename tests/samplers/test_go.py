@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from samplers.reading import Reader, drains, watch
 from targets import Target
 
 from flarego.errors import ProcessGone
 from flarego.samplers import go
 from flarego.wire.codec import decode, encode
+from samplers.reading import Reader, drains, watch
 
 STALE = 1
 
