@@ -21,11 +21,12 @@ pytestmark = [
         reason="there is no command line yet",
     ),
 ]
+# serve_demo comes before view in every test: what is set up first ends last, and a page left alone complains.
 Attach = Callable[..., Attached]
 Serve = Callable[..., Any]
 
 
-def test_attach_shows_what_all_goroutines_do(view: View, serve_demo: Serve, attach: Attach) -> None:
+def test_attach_shows_what_all_goroutines_do(serve_demo: Serve, view: View, attach: Attach) -> None:
     demo = serve_demo()
     view.open(attach(demo.pid).url)
     view.until("flarego.painted().sequence > 15", 30)
@@ -47,7 +48,7 @@ def test_attach_shows_what_all_goroutines_do(view: View, serve_demo: Serve, atta
     assert "token" not in view.page.url, "the token does not stay in the address"
 
 
-def test_zoom_stays_put_on_a_live_target(view: View, serve_demo: Serve, attach: Attach) -> None:
+def test_zoom_stays_put_on_a_live_target(serve_demo: Serve, view: View, attach: Attach) -> None:
     view.open(attach(serve_demo().pid).url)
     view.until("flarego.painted().sequence > 15", 30)
     view.press("i")
@@ -59,7 +60,7 @@ def test_zoom_stays_put_on_a_live_target(view: View, serve_demo: Serve, attach: 
     assert view.fills("main.(*followers).watch")
 
 
-def test_a_killed_target_is_said_to_have_gone(view: View, serve_demo: Serve, attach: Attach) -> None:
+def test_a_killed_target_is_said_to_have_gone(serve_demo: Serve, view: View, attach: Attach) -> None:
     view.expected = "WebSocket|net::ERR"
     demo = serve_demo()
     view.open(attach(demo.pid).url)
