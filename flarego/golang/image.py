@@ -67,6 +67,21 @@ class Image:
         touching = [s for s in self.elf.loads if s.address < end and s.address + s.memory_size > start]
         return bool(touching) and not any(s.flags & PF_W for s in touching)
 
+    def serve_from_file(self, start: int, end: int) -> None:
+        """Let Memory read the pages within [start, end) from the file, where the process cannot write to them.
+
+        For what lies in a relocated segment and has no relocations itself: a PIE's function table. Left to the process
+        where the file says something else.
+        """
+        low, high = start + _PAGE - 1 & -_PAGE, end & -_PAGE
+        for mapping in self.mappings:
+            first, last = max(low, mapping.start), min(high, mapping.end)
+            if first >= last or mapping.writable or self._is_pristine(mapping):
+                continue
+            offset = mapping.offset + first - mapping.start
+            if self.memory.read_some(first, _PAGE) == self.elf.read(offset, _PAGE):
+                self.memory.add_file(first, last, self.fd, offset)
+
     def _probe(self) -> None:
         """Read one word of writable memory, so that a missing permission is told at once."""
         for mapping in self.mappings:
