@@ -20,7 +20,7 @@ from flarego.golang.elf import Elf
 from flarego.golang.host import read_stat
 from flarego.golang.layout import release_for
 
-_POLL_S = 0.1
+_POLL_S = 0.25
 _MAX_LISTED = 8
 _MAX_COMMAND = 4096
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
