@@ -41,6 +41,7 @@ _MAX_THREADS = 10_000
 _RING = 256
 """Cycles that memstats.pause_ns and pause_end remember."""
 _NO_LIMIT = (1 << 63) - 1
+_NOBODY = bytes(8)
 _P_STATUS = {0: "idle", 1: "running", 2: "syscall", 3: "gcstop", 4: "dead"}
 
 
@@ -59,6 +60,7 @@ class RuntimeReader:
         self._goal = HeapGoal(release.shape("gcControllerState"), release.minor)
         self._fixed = dict(self._fixed_spans())
         self._names = list(self._fixed)
+        self._spans = list(self._fixed.values())
         self._ps: list[int] = []
         self._p_header = b""
         self._ms: list[int] = []
@@ -112,16 +114,12 @@ class RuntimeReader:
         Raises OSError when the process is gone or may not be read. now_ns is not used yet by any series; it is the
         moment they are said to be of.
         """
-        spans = [*self._fixed.values(), *(span for p in self._ps for span in self._p_spans(p))]
-        if self._lock_wait:
-            spans += [(m + self._lock_wait, 8) for m in self._ms]
-        blocks = self._memory.read_spans(spans)
+        blocks = self._memory.read_spans(self._spans)
         n_fixed, n_p = len(self._names), len(self._ps) * self._p_width
         fixed = dict(zip(self._names, blocks, strict=False))
         self._p_blocks = blocks[n_fixed : n_fixed + n_p]
         lock_waits = sum(map(_unsigned, blocks[n_fixed + n_p :]))
-        stale = self._refresh(fixed)
-        if stale and not self._p_blocks:
+        if self._refresh(fixed) and not self._p_blocks:
             return self.read(now_ns)  # the first read learns where the processors are
         series = self._scheduler(fixed) | self._heap(fixed) | self._collector(fixed)
         if "mutex" in fixed:
@@ -130,18 +128,21 @@ class RuntimeReader:
 
     def _refresh(self, fixed: dict[str, bytes | None]) -> bool:
         """Follow allp and allm when they changed; tells whether the processors are others than before."""
-        head = _unsigned(fixed["allm"])
+        head, header = _unsigned(fixed["allm"]), fixed["allp"] or b""
+        same_processors = header == self._p_header or len(header) < 16
         if head != self._m_head:
             self._m_head = head
             self._ms = self._threads(head)
-        header = fixed["allp"] or b""
-        if header == self._p_header or len(header) < 16:
+        elif same_processors:
             return False
-        self._p_header = header
-        array, count = struct.unpack("<QQ", header)
-        count = min(count, _MAX_PROCESSORS)
-        data = self._memory.read_some(array, 8 * count)
-        self._ps = [p for (p,) in struct.iter_unpack("<Q", data[: len(data) // 8 * 8]) if p]
+        if not same_processors:
+            self._p_header = header
+            array, count = struct.unpack("<QQ", header)
+            data = self._memory.read_some(array, 8 * min(count, _MAX_PROCESSORS))
+            self._ps = [p for (p,) in struct.iter_unpack("<Q", data[: len(data) // 8 * 8]) if p]
+        self._spans = [*self._fixed.values(), *(span for p in self._ps for span in self._p_spans(p))]
+        if self._lock_wait:
+            self._spans += [(m + self._lock_wait, 8) for m in self._ms]
         return bool(self._ps)
 
     def _threads(self, head: int) -> list[int]:
@@ -185,8 +186,9 @@ class RuntimeReader:
         for i in range(0, len(self._p_blocks), self._p_width):
             _, queue, following, ids = self._p_blocks[i : i + self._p_width]
             if queue and following and ids:
-                head, tail = struct.unpack("<II", queue)
-                queued += ((tail - head) & 0xFFFFFFFF) + (following != b"\0" * 8)
+                if queue[:4] != queue[4:]:
+                    queued += (_unsigned(queue[4:]) - _unsigned(queue[:4])) & 0xFFFFFFFF
+                queued += following != _NOBODY
                 kept += _unsigned(ids) if len(ids) == 8 else _unsigned(ids[8:]) - _unsigned(ids[:8])
         return queued, kept
 
@@ -249,6 +251,6 @@ class RuntimeReader:
                 first, last = struct.unpack("<II", queue)
                 found.append({
                     "id": number, "status": _P_STATUS.get(status, "?"), "schedtick": tick, "syscalltick": syscall_tick,
-                    "runq": ((last - first) & 0xFFFFFFFF) + (following != b"\0" * 8),
+                    "runq": ((last - first) & 0xFFFFFFFF) + (following != _NOBODY),
                 })  # fmt: skip
         return found
