@@ -74,7 +74,7 @@ def test_every_cycle_and_pause_is_reported_once() -> None:
 
 
 def test_a_busy_process_is_within_one_percent(serve_demo: Callable[..., Server]) -> None:
-    service = serve_demo(goroutines=2000)
+    service = serve_demo(goroutines=8000)
     with Attached(service.pid) as attached, Stream(attached.url) as stream:
         for _ in range(10):
             before = _tell(service)
