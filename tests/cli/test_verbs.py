@@ -102,7 +102,13 @@ def test_attach_waits_for_the_process_to_start() -> None:
 
 def test_ctrl_c_while_waiting() -> None:
     command = [*FLAREGO, "attach", "--wait", "--name", "never-started"]
-    waiting = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    waiting = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+    )
     time.sleep(1)
     waiting.send_signal(signal.SIGINT)
     out, err = waiting.communicate(timeout=10)
