@@ -18,9 +18,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.demo
 	$(BIN)/flarego demo $(ARGS)
 
+# Live processes and browsers on a loaded machine: a test that fails once is tried once more, and the report says so.
 test: system $(VENV)/.test
 	cd tests && ../$(BIN)/python targets/build.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --reruns 1 $(ARGS)
 
 # Every Go version, not only the representative ones; about 3 GB of toolchains the first time.
 test-all-go: system $(VENV)/.test

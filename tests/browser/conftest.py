@@ -86,6 +86,8 @@ class View:
         return box["x"] + frame["x"] + min(frame["width"] / 2, 20), box["y"] + frame["y"] + 9
 
     def text(self, selector: str) -> str:
+        """What an element says once everything asked for so far is painted."""
+        self.settle()
         return self.page.locator(selector).inner_text()
 
     def press(self, *keys: str) -> None:
