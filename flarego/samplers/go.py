@@ -15,8 +15,8 @@ from flarego.errors import PermissionRefused, ProcessGone
 from flarego.golang import GoProcess
 from flarego.golang.foreign import ForeignCode
 from flarego.model.chunk import Chunk, ProcessInfo
+from flarego.model.definitions import Definitions
 from flarego.model.frame import UNKNOWN, Frame
-from flarego.samplers.definitions import Definitions
 from flarego.samplers.engine import why_not_better
 
 GENERATION_NS = 30_000_000_000

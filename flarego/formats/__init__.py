@@ -1,0 +1,1 @@
+"""Other people's formats: what is exported to them, what is imported from them. See FORMATS.md."""
