@@ -71,6 +71,8 @@ export class Store {
   selected = new Signal(/** @type {readonly Step[] | null} */ (null));
   /** Whether the root is at the bottom. */
   flipped = new Signal(false);
+  /** Which panel is open, by its id in fg-panel's table. */
+  panel = new Signal("goroutines");
   query = new Signal("");
   queryProblem = new Signal("");
 

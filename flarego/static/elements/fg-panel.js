@@ -3,30 +3,45 @@
 import { h, setText } from "../core/dom.js";
 import { count } from "../model/format.js";
 import { FgElement } from "./base.js";
+import "./fg-goroutines.js";
+import "./fg-waits.js";
+import "./fg-processors.js";
 
-const TABS = /** @type {const} */ ([
-  ["fg-goroutines", "Goroutines", "Goroutines by stack (g)"],
-  ["fg-waits", "Waits", "What goroutines wait on, by address"],
-  ["fg-processors", "Processors", "Go's processors and their run queues"],
-]);
+/** The panels, in order. A new one: its element, imported above, and a line here. */
+export const PANELS = Object.freeze(/** @type {const} */ ([
+  { id: "goroutines", element: "fg-goroutines", title: "Goroutines", hint: "Goroutines by stack" },
+  { id: "waits", element: "fg-waits", title: "Waits", hint: "What goroutines wait on, by address" },
+  { id: "scheduler", element: "fg-processors", title: "Processors", hint: "Go's processors and their run queues" },
+]));
+/** Pixels the panel keeps, and leaves to the graph above it. */
 const LEAST = 72;
+const LEFT_ABOVE = 0.7;
+const KEY_STEP = 24;
 
-class Panel extends FgElement {
+export class Panel extends FgElement {
   build() {
-    this.grip = h("div", { class: "panel-grip", title: "Drag to resize", role: "separator", "aria-orientation": "horizontal" });
-    this.tabs = h("div", { class: "tabs", role: "tablist" }, ...TABS.map(([id, text, title], i) =>
-      h("button", { type: "button", role: "tab", title, "data-id": id, onclick: () => this.open(i) },
-        text, h("span", { class: "tab-count" }))));
-    this.pages = TABS.map(([id]) => h(id, { role: "tabpanel", class: "panel-page" }));
+    this.grip = h("div", {
+      class: "panel-grip", title: "Drag, or press ↑ and ↓, to resize", tabIndex: 0,
+      role: "separator", "aria-orientation": "horizontal", "aria-label": "Height of the panel", "aria-valuenow": 31,
+    });
+    this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Panels" }, ...PANELS.map(({ id, title, hint }) =>
+      h("button", {
+        type: "button", role: "tab", id: `tab-${id}`, title: hint, "data-id": id, "aria-controls": `panel-${id}`,
+        onclick: () => this.store.panel.value = id,
+      }, title, h("span", { class: "tab-count" }))));
+    this.pages = PANELS.map(({ id, element }) =>
+      h(element, { role: "tabpanel", class: "panel-page", id: `panel-${id}`, "aria-labelledby": `tab-${id}`, hidden: true }));
     this.append(this.grip, this.tabs, ...this.pages);
-    this.open(0);
   }
 
   connect() {
+    this.effect(() => this.open(this.store.panel.value));
     this.listen(this, "fg-count", (event) => {
-      const button = this.tabs?.querySelector(`[data-id="${event.target.localName}"] .tab-count`);
-      if (button) setText(button, event.detail > 0 ? count(event.detail) : "");
+      const panel = PANELS.find(({ element }) => element === event.target.localName);
+      const label = this.tabs?.querySelector(`[data-id="${panel?.id}"] .tab-count`);
+      if (label) setText(label, event.detail > 0 ? count(event.detail) : "");
     });
+    this.listen(/** @type {HTMLElement} */ (this.tabs), "keydown", (event) => this.walkTabs(event));
     const grip = /** @type {HTMLElement} */ (this.grip);
     this.listen(grip, "pointerdown", (event) => {
       grip.setPointerCapture(event.pointerId);
@@ -35,17 +50,54 @@ class Panel extends FgElement {
     this.listen(grip, "pointermove", (event) => {
       if (grip.hasPointerCapture(event.pointerId)) this.resize(this.getBoundingClientRect().bottom - event.clientY);
     });
+    this.listen(grip, "keydown", (event) => {
+      const step = event.key === "ArrowUp" ? KEY_STEP : event.key === "ArrowDown" ? -KEY_STEP : 0;
+      if (step === 0) return;
+      event.preventDefault();
+      this.resize(this.clientHeight + step);
+    });
   }
 
-  /** @param {number} height */
+  /** @param {number} height pixels */
   resize(height) {
-    this.style.height = `${Math.min(innerHeight * 0.7, Math.max(LEAST, height))}px`;
+    const app = /** @type {HTMLElement} */ (this.closest("fg-app"));
+    const most = app.clientHeight * LEFT_ABOVE;
+    const pixels = Math.round(Math.min(most, Math.max(LEAST, height)));
+    app.style.setProperty("--panel", `${pixels}px`);
+    this.grip?.setAttribute("aria-valuenow", String(Math.round(100 * pixels / app.clientHeight)));
   }
 
-  /** @param {number} index */
-  open(index) {
+  /** Shows a panel; the first when there is none of that name. @param {string} id */
+  open(id) {
+    const index = Math.max(0, PANELS.findIndex((panel) => panel.id === id));
     this.pages?.forEach((page, i) => (page.hidden = i !== index));
-    [...(this.tabs?.children ?? [])].forEach((tab, i) => tab.setAttribute("aria-selected", String(i === index)));
+    for (const [i, tab] of /** @type {Iterable<[number, HTMLElement]>} */ ([...(this.tabs?.children ?? [])].entries())) {
+      tab.setAttribute("aria-selected", String(i === index));
+      tab.tabIndex = i === index ? 0 : -1;
+    }
+  }
+
+  /** Shows the panel so many after this one, around the end. @param {number} by */
+  step(by) {
+    const index = Math.max(0, PANELS.findIndex(({ id }) => id === this.store.panel.peek()));
+    this.store.panel.value = PANELS[(index + by + PANELS.length) % PANELS.length].id;
+  }
+
+  /** Moves the focus into the panel that is shown. */
+  enter() {
+    const page = this.pages?.find(({ hidden }) => !hidden);
+    const inside = /** @type {HTMLElement | null | undefined} */ (page?.querySelector(".table-body, [tabindex='0'], button"));
+    inside?.focus();
+  }
+
+  /** @param {KeyboardEvent} event */
+  walkTabs(event) {
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (by === 0) return;
+    event.preventDefault();
+    this.step(by);
+    this.open(this.store.panel.peek());
+    /** @type {HTMLElement | null | undefined} */ (this.tabs?.querySelector("[aria-selected=true]"))?.focus();
   }
 }
 

@@ -1,0 +1,110 @@
+/**
+ * The keyboard: one table that fg-app acts by and fg-help lists.
+ *
+ * A line's `key` is the browser's name of it; Shift counts for keys with a name of several letters
+ * ("Shift+ArrowLeft"), a single character says for itself whether Shift was held.
+ */
+
+import { WINDOWS } from "./store.js";
+
+/** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("../elements/fg-app.js").App} App */
+/** @typedef {"Time" | "View" | "Flame graph" | "Search" | "Panels" | "Compare" | "Page"} Group in the order of the list */
+/**
+ * `run` returns false when there was nothing to do: the key is then the browser's.
+ * @typedef {{key: string, group: Group, text: string, run: (store: Store, app: App) => boolean | void}} Shortcut
+ */
+
+/** @type {readonly Group[]} */
+export const GROUPS = Object.freeze(["Time", "View", "Flame graph", "Search", "Panels", "Compare", "Page"]);
+
+const WEIGHTS = /** @type {const} */ (["wall", "cpu", "count"]);
+
+/** @param {Store} store @param {-1 | 1} step */
+function changeWindow(store, step) {
+  const next = WINDOWS[WINDOWS.indexOf(store.window.peek()) + step];
+  if (next !== undefined) store.setWindow(next);
+}
+
+/** @param {Store} store */
+function zoomToSelected(store) {
+  const selected = store.selected.peek();
+  if (selected !== null) store.setZoom(selected);
+  return selected !== null;
+}
+
+/** Clears one thing: the search, the selection, the zoom, then the standing still. @param {Store} store @param {App} app */
+function clearOne(store, app) {
+  app.blurActive();
+  if (store.query.peek() !== "") store.setQuery("");
+  else if (store.selected.peek() !== null) store.select(null);
+  else if (store.zoom.peek().length > 0) store.zoomBack();
+  else store.goLive();
+}
+
+/** @type {readonly Shortcut[]} */
+export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
+  { key: " ", group: "Time", text: "pause, or back to live", run: (store) => store.togglePause() },
+  { key: "[", group: "Time", text: "shorter window", run: (store) => changeWindow(store, -1) },
+  { key: "]", group: "Time", text: "longer window", run: (store) => changeWindow(store, 1) },
+  { key: "End", group: "Time", text: "live, or the end", run: (store) => store.goLive() },
+
+  { key: "1", group: "View", text: "by state", run: (store) => store.setView("state") },
+  { key: "2", group: "View", text: "on CPU", run: (store) => store.setView("cpu") },
+  { key: "3", group: "View", text: "blocked", run: (store) => store.setView("blocked") },
+  {
+    key: "w", group: "View", text: "weight: wall, CPU, count",
+    run: (store) => store.setWeight(WEIGHTS[(WEIGHTS.indexOf(store.weight.peek()) + 1) % WEIGHTS.length]),
+  },
+  { key: "i", group: "View", text: "show or fold idle goroutines", run: (store) => store.toggleShown("idle") },
+  { key: "s", group: "View", text: "show or fold system goroutines", run: (store) => store.toggleShown("system") },
+  { key: "r", group: "View", text: "show or fold runtime frames", run: (store) => store.toggleShown("runtime") },
+
+  { key: "ArrowUp", group: "Flame graph", text: "select the frame above", run: (store) => store.walk("up") },
+  { key: "ArrowDown", group: "Flame graph", text: "select the frame below", run: (store) => store.walk("down") },
+  { key: "ArrowLeft", group: "Flame graph", text: "select the frame to the left", run: (store) => store.walk("left") },
+  { key: "ArrowRight", group: "Flame graph", text: "select the frame to the right", run: (store) => store.walk("right") },
+  { key: "Enter", group: "Flame graph", text: "zoom into the selected frame", run: zoomToSelected },
+  { key: "Backspace", group: "Flame graph", text: "zoom back", run: (store) => store.zoomBack() },
+  { key: "0", group: "Flame graph", text: "zoom out to all", run: (store) => store.setZoom([]) },
+  { key: "f", group: "Flame graph", text: "root at the top, or at the bottom", run: (store) => store.flip() },
+
+  { key: "/", group: "Search", text: "search by text or regular expression", run: (_, app) => app.toolbar?.find() },
+  { key: "n", group: "Search", text: "next match", run: (store) => store.walkMatches(1) },
+  { key: "N", group: "Search", text: "match before", run: (store) => store.walkMatches(-1) },
+  { key: "Escape", group: "Search", text: "clear the search, then selection, zoom, pause", run: clearOne },
+
+  { key: "g", group: "Panels", text: "into the panel's table", run: (_, app) => app.panel?.enter() },
+  { key: "p", group: "Panels", text: "next panel", run: (_, app) => app.panel?.step(1) },
+  { key: "P", group: "Panels", text: "panel before", run: (_, app) => app.panel?.step(-1) },
+
+  { key: "t", group: "Page", text: "dark or light", run: (_, app) => app.switchTheme() },
+  { key: "?", group: "Page", text: "this list", run: (_, app) => app.help?.toggle() },
+]));
+
+/** What the pointer does, for the same list. @type {readonly {key: string, group: Group, text: string}[]} */
+export const GESTURES = Object.freeze([
+  { key: "drag on timeline", group: "Time", text: "show that span" },
+  { key: "double-click on timeline", group: "Time", text: "live again" },
+  { key: "wheel on timeline", group: "Time", text: "more or less time across" },
+  { key: "click", group: "Flame graph", text: "zoom into a frame; on the crumbs, out again" },
+  { key: "Ctrl + click", group: "Flame graph", text: "select a frame without zooming" },
+]);
+
+const BY_KEY = new Map(SHORTCUTS.map((shortcut) => [shortcut.key, shortcut]));
+
+/** The line of the table a key press means. @param {{key: string, shiftKey: boolean}} press @returns {Shortcut | undefined} */
+export function shortcutFor({ key, shiftKey }) {
+  return BY_KEY.get(shiftKey && key.length > 1 ? `Shift+${key}` : key);
+}
+
+/** @type {Readonly<Record<string, string>>} */
+const NAMES = Object.freeze({
+  " ": "Space", ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc",
+});
+
+/** A key as a person calls it. @param {string} key */
+export function keyName(key) {
+  const parts = key.length > 1 ? key.split("+") : [key];
+  return parts.map((part) => NAMES[part] ?? part).join(" ");
+}
