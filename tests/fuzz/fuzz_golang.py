@@ -42,7 +42,7 @@ def mutate(data: bytes, chance: random.Random) -> bytearray:
             case 3:
                 source = chance.randrange(len(out))
                 out[at : at + 16] = out[source : source + 16]
-    return out[: len(data)] if chance.random() < 0.9 else out[: chance.randrange(len(data))]
+    return out[: len(data)] if chance.random() < 0.9 else out[: chance.randrange(1, len(data))]
 
 
 class Headers:
