@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flarego.model.chunk import Chunk
+from flarego.model.members import join_members
 from flarego.wire.codec import decode, encode
 
 RETENTION_S = 15 * 60
@@ -35,7 +36,7 @@ class Packet:
 
 
 class Retention:
-    """Holds packets [begin, end); those before `whole` have lost all but their definitions."""
+    """Holds packets [begin, end); those before `whole` have lost all but their definitions and members."""
 
     def __init__(self, seconds: float = RETENTION_S, size: int = RETENTION_BYTES) -> None:
         self._nanoseconds = int(seconds * 1e9)
@@ -83,7 +84,7 @@ class Retention:
         self.whole = max(self.whole, self.begin)
 
     def _thin(self) -> None:
-        """Only the current generation is left, and too large: its oldest rows go, its definitions are still needed."""
+        """Only the current generation is left, and too large: its oldest rows go, its definitions and members stay."""
         packet = self[self.whole]
         data = encode(replace(packet.chunk(), rows={}, series={}, events=(), waits=(), processors=(), sampler={}))
         self.size -= len(packet.data) - len(data)
@@ -114,7 +115,7 @@ class Retention:
 
 
 def join_definitions(chunks: Sequence[Chunk]) -> Chunk:
-    """Return the last chunk, with the definitions that all of them add. They must be of one generation."""
+    """Return the last chunk, with the definitions and members that all of them add. They must be of one generation."""
     return replace(
         chunks[-1],
         strings=[text for chunk in chunks for text in chunk.strings],
@@ -122,6 +123,7 @@ def join_definitions(chunks: Sequence[Chunk]) -> Chunk:
         locations=_join_columns([chunk.locations for chunk in chunks]),
         nodes=_join_columns([chunk.nodes for chunk in chunks]),
         groups=[group for chunk in chunks for group in chunk.groups],
+        members=join_members(chunk.members for chunk in chunks),
     )
 
 

@@ -17,6 +17,7 @@ from flarego.golang.image import Image
 from flarego.golang.labels import SLICE_SINCE, LabelReader
 from flarego.golang.layout import Release, parse_version, release_for
 from flarego.golang.modules import ModuleData, all_modules, find_function_table, find_module_data
+from flarego.golang.objects import WaitObjects
 from flarego.golang.runtime import RuntimeReader
 from flarego.golang.symbols import Symbols
 from flarego.golang.validate import validate
@@ -47,6 +48,7 @@ class GoProcess:
     symbols: Symbols
     labels: LabelReader
     runtime: RuntimeReader
+    objects: WaitObjects
     release: Release
     addresses: Addresses
     system_starts: bytes
@@ -114,7 +116,8 @@ def _understand(image: Image, name: str, start_time: int) -> GoProcess:
         pid=image.pid, start_time=start_time, name=name, version=info.version, module=info.module,
         build_id=image.elf.build_id(), memory=image.memory, tables=tables, layout=layout,
         reasons=list(release.reasons), symbols=symbols, labels=LabelReader(image.memory, minor),
-        runtime=RuntimeReader(image.memory, release, addresses), release=release, addresses=addresses,
+        runtime=RuntimeReader(image.memory, release, addresses), objects=WaitObjects(image.memory, release),
+        release=release, addresses=addresses,
         system_starts=_system_starts(functions), traces_labels=_traces_labels(image.pid, info, minor), _image=image,
     )  # fmt: skip
 

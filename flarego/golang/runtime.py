@@ -32,6 +32,7 @@ from typing import Any
 from flarego.golang.anchors import Addresses
 from flarego.golang.histogram import LatencyHistogram
 from flarego.golang.layout import Release, Shape
+from flarego.golang.occupants import occupants_of
 from flarego.golang.pacer import HeapGoal
 from flarego.native import Memory
 
@@ -47,6 +48,23 @@ _P_STATUS = {0: "idle", 1: "running", 2: "syscall", 3: "gcstop", 4: "dead"}
 
 def _unsigned(data: bytes | None) -> int:
     return int.from_bytes(data, "little") if data else 0
+
+
+class _Collected:
+    """Adds to a collection what the series before and after it say, when it alone lies between two reads."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, float] = {}
+
+    def tell(self, events: list[dict[str, Any]], series: dict[str, float]) -> list[dict[str, Any]]:
+        before, self._before = self._before, series
+        if len(events) == 1 and {"heap.used", "gc.assist"} <= before.keys() & series.keys():
+            events[0] |= {
+                "before": before["heap.used"], "live": series["heap.live"], "goal": series["heap.goal"],
+            }  # fmt: skip
+            if series["gc.phase"] == 0 == before["gc.phase"]:  # else part of it belongs to a neighbour
+                events[0]["assist"] = series["gc.assist"] - before["gc.assist"]
+        return events
 
 
 class RuntimeReader:
@@ -67,6 +85,7 @@ class RuntimeReader:
         self._m_head = 0
         self._p_blocks: list[bytes | None] = []
         self._cycles = -1
+        self._collected = _Collected()
         self._assist_seen = self._assist_base = 0
         self._p_spans, self._p_width = self._processor_spans(release.shape("p"))
         self._lock_wait = release.shape("m").offset_or_zero("mLockProfile.waitTime")
@@ -124,7 +143,8 @@ class RuntimeReader:
         series = self._scheduler(fixed) | self._heap(fixed) | self._collector(fixed)
         if "mutex" in fixed:
             series["mutex.wait"] = float(_unsigned(fixed["mutex"]) + _unsigned(fixed.get("locks")) + lock_waits)
-        return series, self._collections(_unsigned(fixed["numgc"]))
+        events = self._collections(_unsigned(fixed["numgc"]))
+        return series, self._collected.tell(events, series)
 
     def _refresh(self, fixed: dict[str, bytes | None]) -> bool:
         """Follow allp and allm when they changed; tells whether the processors are others than before."""
@@ -242,8 +262,9 @@ class RuntimeReader:
         ]
 
     def processors(self) -> list[dict[str, Any]]:
-        """Return the processors (Ps) as the last read saw them."""
+        """Return the processors (Ps) as the last read saw them, with their timers and what runs on them now."""
         found = []
+        occupants = occupants_of(self._memory, self._release, self._ps)
         for i in range(0, len(self._p_blocks), self._p_width):
             head, queue, following, _ = self._p_blocks[i : i + self._p_width]
             if head and queue and following:
@@ -252,5 +273,5 @@ class RuntimeReader:
                 found.append({
                     "id": number, "status": _P_STATUS.get(status, "?"), "schedtick": tick, "syscalltick": syscall_tick,
                     "runq": ((last - first) & 0xFFFFFFFF) + (following != _NOBODY),
-                })  # fmt: skip
+                } | occupants[i // self._p_width])  # fmt: skip
         return found

@@ -26,6 +26,7 @@ WIDTHS: Mapping[str, Mapping[str, int]] = {
         "count": 4,
         "wait": 8,
     },
+    "members": {"goid": 8, "node": 4, "group": 4, "state": 1, "reason": 1, "flags": 1, "since": 8, "on": 8},
 }
 """Bytes per entry of each column; all columns of a table have the same number of entries."""
 
@@ -70,6 +71,8 @@ class Chunk:
     nodes: Mapping[str, bytes] = field(default_factory=dict)
     groups: Sequence[Mapping[str, Any]] = ()
     rows: Mapping[str, bytes] = field(default_factory=dict)
+    members: Mapping[str, bytes] = field(default_factory=dict)
+    """The columns, and `left` (u64 goids), which has a length of its own."""
     series: Mapping[str, float] = field(default_factory=dict)
     events: Sequence[Mapping[str, Any]] = ()
     waits: Sequence[Mapping[str, Any]] = ()

@@ -111,9 +111,9 @@ class Sampler:
     def snapshot(self) -> list[Goroutine]: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
-    def drain(self, *, new_generation: bool) -> Drain:
-        """What has been added up since the drain before. Raises ProcessLookupError when the target has gone,
-        PermissionError when it may no longer be read."""
+    def drain(self, *, new_generation: bool, epoch: int = 0) -> Drain:
+        """What has been added up since the drain before; members' times count from epoch (monotonic ns).
+        Raises ProcessLookupError when the target has gone, PermissionError when it may no longer be read."""
 
 class Drain(TypedDict):
     start: int
@@ -126,6 +126,8 @@ class Drain(TypedDict):
     """(u64 gopc, u64 startpc, u64 number of the label set, u64 system)[n]; new in this generation."""
     rows: dict[str, bytes]
     """Columns as in wire/FORMAT.md."""
+    members: dict[str, bytes]
+    """Columns as in wire/FORMAT.md; empty when there is nothing to tell."""
     waits: list[tuple[int, int, int, int, int, int]]
     """(kind, address, count, longest ns, reason, node); kinds: 1 channel, 2 semaphore, 3 cond, 4 poll, 5 timer."""
     counts: dict[str, int]

@@ -199,6 +199,15 @@ static PyObject *rows_of(const struct fg_columns *c) {
                          bytes_of(&c->wait));
 }
 
+static PyObject *members_of(const struct fg_member_columns *c) {
+    if (c->goid.size == 0 && c->left.size == 0)
+        return PyDict_New();
+    return Py_BuildValue("{sN,sN,sN,sN,sN,sN,sN,sN,sN}", "goid", bytes_of(&c->goid), "node", bytes_of(&c->node), "group",
+                         bytes_of(&c->group), "state", bytes_of(&c->state), "reason", bytes_of(&c->reason), "flags",
+                         bytes_of(&c->flags), "since", bytes_of(&c->since), "on", bytes_of(&c->on), "left",
+                         bytes_of(&c->left));
+}
+
 static PyObject *waits_of(const struct fg_drain *d) {
     PyObject *list = PyList_New((Py_ssize_t)d->n_waits);
     for (size_t i = 0; list && i < d->n_waits; i++) {
@@ -226,34 +235,35 @@ static PyObject *counts_of(const struct fg_drain *d) {
 
 static PyObject *sampler_of_drain(const struct fg_drain *d) {
     return Py_BuildValue(
-        "{sd,sd,sd,sd,sd,sd,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK}", "scan_hz", d->rates.scan_hz, "oncpu_hz",
+        "{sd,sd,sd,sd,sd,sd,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK,sK}", "scan_hz", d->rates.scan_hz, "oncpu_hz",
         d->engine == FG_ENGINE_MEMORY ? 0.0 : d->rates.oncpu_hz, "cpu", d->cpu, "other_cpu", d->rates.other_cpu,
         "scan_cost_ns", d->rates.scan_cost_ns, "sample_cost_ns", d->rates.sample_cost_ns, "scans", d->scan.scans, "changed",
         d->scan.changed, "stacks", d->scan.stacks, "torn", d->scan.torn, "unread", d->scan.unread, "samples",
         d->oncpu.samples, "lost", d->oncpu.lost, "unattributed", d->oncpu.unattributed, "unrepaired", d->oncpu.unrepaired,
         "threads", d->oncpu.threads, "uncovered", d->oncpu.uncovered, "stops", d->stops, "longest_stop",
-        d->longest_stop_ns);
+        d->longest_stop_ns, "members", d->n_members, "members_of", d->n_living);
 }
 
 static PyObject *drain_to_python(const struct fg_drain *d) {
     const struct fg_definitions *defs = &d->definitions;
-    return Py_BuildValue("{sK,sK,sN,sN,sN,sN,sN,sN,sN,sN,ss,si,si,sO}", "start", d->start_ns, "end", d->end_ns, "locations",
+    return Py_BuildValue("{sK,sK,sN,sN,sN,sN,sN,sN,sN,sN,sN,ss,si,si,sO}", "start", d->start_ns, "end", d->end_ns, "locations",
                          bytes_of(&defs->locations), "nodes_parent", bytes_of(&defs->node_parents), "nodes_location",
                          bytes_of(&defs->node_locations), "groups", bytes_of(&defs->groups), "rows", rows_of(&d->rows),
-                         "waits", waits_of(d), "counts", counts_of(d), "sampler", sampler_of_drain(d), "engine",
+                         "members", members_of(&d->members), "waits", waits_of(d), "counts", counts_of(d), "sampler", sampler_of_drain(d), "engine",
                          engine_names[d->engine], "perf_errno", -d->perf_error, "ptrace_errno", -d->ptrace_error,
                          "sees_kernel", d->sees_kernel ? Py_True : Py_False);
 }
 
 static PyObject *sampler_drain(PyObject *self, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"new_generation", NULL};
+    static char *names[] = {"new_generation", "epoch", NULL};
     struct fg_sampler *s = sampler_of(self);
     int new_generation = 0, err;
-    if (!s || !PyArg_ParseTupleAndKeywords(args, kwargs, "|p", names, &new_generation))
+    unsigned long long epoch = 0;
+    if (!s || !PyArg_ParseTupleAndKeywords(args, kwargs, "|pK", names, &new_generation, &epoch))
         return NULL;
     const struct fg_drain *drain;
     Py_BEGIN_ALLOW_THREADS
-    err = fg_sampler_drain(s, new_generation, &drain);
+    err = fg_sampler_drain(s, new_generation, epoch, &drain);
     Py_END_ALLOW_THREADS
     return err ? fg_raise(err) : drain_to_python(drain);
 }

@@ -262,6 +262,8 @@ uint32_t fg_row_find(struct fg_rows *r, struct fg_row_key key);
 void fg_row_join(struct fg_rows *r, uint32_t row, uint64_t at_ns);
 void fg_row_leave(struct fg_rows *r, uint32_t row, uint64_t at_ns);
 uint32_t fg_group_find(struct fg_rows *r, uint64_t gopc, uint64_t startpc, uint32_t labels, bool system);
+// The group's number in this generation; defines it when it is not yet.
+int fg_group_define(struct fg_rows *r, uint32_t group, struct fg_definitions *d, uint32_t *wire);
 // Moves the weights of all rows, settled to now, into columns; forgets rows nobody is in. counts[FG_N_STATES] is the
 // number of system goroutines, the rest user goroutines by state.
 int fg_rows_drain(struct fg_rows *r, struct fg_trie *trie, uint64_t now_ns, struct fg_definitions *d,
@@ -294,6 +296,32 @@ int fg_labels_init(struct fg_labels *l);
 void fg_labels_deinit(struct fg_labels *l);
 // The number of the label set at address (g.labels); 0 when there is none, it cannot be read, or there are too many.
 uint32_t fg_labels_find(struct fg_labels *l, struct fg_memory *m, bool slice, uint64_t address, uint64_t now_ns);
+
+// ---- members.c: goroutines one by one -----------------------------------------------------------------------------------
+
+enum { FG_MAX_MEMBERS = FG_SMALL ? 4 : 4096 };
+enum { FG_MEMBER_RESTLESS = 4 }; // beside FG_ROW_*: it has moved since the list before
+
+struct fg_member { // as told last
+    uint64_t goid, since_ns, on;
+    uint32_t node, group; // numbers in the generation
+    uint32_t list;        // the last one it was met in
+    uint8_t state, reason, flags;
+    bool told;
+};
+struct fg_members {
+    struct fg_member *told;
+    uint16_t *slots; // goid → index + 1, open addressing
+    uint32_t n, list, shift;
+    uint64_t listed_ns, living;
+};
+struct fg_member_columns { // see flarego/wire/FORMAT.md
+    struct fg_bytes goid, node, group, state, reason, flags, since, on, left;
+};
+int fg_members_init(struct fg_members *m);
+void fg_members_deinit(struct fg_members *m);
+void fg_member_columns_clear(struct fg_member_columns *c);
+void fg_member_columns_free(struct fg_member_columns *c);
 
 // ---- scan.c: every goroutine's state, and the stacks of those that moved ------------------------------------------------
 
@@ -363,6 +391,7 @@ struct fg_scanner {
     struct fg_trie trie;
     struct fg_rows rows;
     struct fg_labels labels;
+    struct fg_members members;
     struct fg_goroutine *goroutines;
     uint32_t n, capacity;
     uint32_t *order;  // indices by address
@@ -403,6 +432,10 @@ void fg_scanner_find_oldest(struct fg_scanner *s);
 // Forgets stacks, groups and rows (when the trie is nearly full); the next scan reads everything again.
 int fg_scanner_reset(struct fg_scanner *s);
 bool fg_scanner_is_full(const struct fg_scanner *s);
+// Appends what has changed since the list before of the goroutines that are followed (at most FG_MAX_MEMBERS, the same
+// ones as long as they live), and in `left` those that are gone. all: a generation begins, so all of them are told.
+int fg_scanner_members(struct fg_scanner *s, bool all, uint64_t now_ns, uint64_t epoch_ns, struct fg_definitions *d,
+                       struct fg_member_columns *out);
 
 struct fg_wait_object {
     uint64_t address, longest_ns;
@@ -520,6 +553,8 @@ struct fg_drain {
     struct fg_columns rows;
     struct fg_wait_object waits[FG_MAX_WAIT_OBJECTS];
     size_t n_waits;
+    struct fg_member_columns members;
+    uint64_t n_members, n_living; // followed, of how many
     uint64_t counts[FG_N_STATES + 1];
     struct fg_scan_counters scan;     // of this drain alone
     struct fg_oncpu_counters oncpu;
@@ -539,8 +574,8 @@ struct fg_scanner *fg_sampler_scanner(struct fg_sampler *s); // only while it is
 int fg_sampler_start(struct fg_sampler *s);
 void fg_sampler_stop(struct fg_sampler *s);
 // Hands over what was added up since the drain before. The result belongs to the sampler and lasts until the next.
-// -ESRCH: the process has gone.
-int fg_sampler_drain(struct fg_sampler *s, bool new_generation, const struct fg_drain **out);
+// Members' times count from epoch_ns. -ESRCH: the process has gone.
+int fg_sampler_drain(struct fg_sampler *s, bool new_generation, uint64_t epoch_ns, const struct fg_drain **out);
 // Appends the bytes of a label set, as in struct fg_label_set; nothing for 0 and for sets that were forgotten.
 int fg_sampler_labels(struct fg_sampler *s, uint32_t set, struct fg_bytes *out);
 

@@ -148,26 +148,29 @@ uint32_t fg_group_find(struct fg_rows *r, uint64_t gopc, uint64_t startpc, uint3
     return *slot - 1;
 }
 
-static int define_group(struct fg_group *g, struct fg_definitions *d) {
-    if (g->generation == d->generation)
-        return 0;
-    g->generation = d->generation;
-    g->wire = d->n_groups++;
-    const uint64_t words[4] = {g->gopc, g->startpc, g->labels, g->system};
-    return fg_bytes_append(&d->groups, words, sizeof(words));
+int fg_group_define(struct fg_rows *r, uint32_t group, struct fg_definitions *d, uint32_t *wire) {
+    struct fg_group *g = &r->groups[group];
+    int err = 0;
+    if (g->generation != d->generation) {
+        g->generation = d->generation;
+        g->wire = d->n_groups++;
+        const uint64_t words[4] = {g->gopc, g->startpc, g->labels, g->system};
+        err = fg_bytes_append(&d->groups, words, sizeof(words));
+    }
+    *wire = g->wire;
+    return err;
 }
 
 static int append_row(struct fg_rows *r, struct fg_row *row, struct fg_trie *trie, uint64_t now_ns,
                       struct fg_definitions *d, struct fg_columns *out) {
-    uint32_t node;
-    struct fg_group *group = &r->groups[row->key.group];
+    uint32_t node, group;
     int err = fg_trie_define(trie, row->key.node, d, &node);
     if (!err)
-        err = define_group(group, d);
+        err = fg_group_define(r, row->key.group, d, &group);
     if (err)
         return err;
     double wait = row->count && row->oldest_ns && row->oldest_ns < now_ns ? (double)(now_ns - row->oldest_ns) : 0;
-    return fg_bytes_append(&out->node, &node, 4) | fg_bytes_append(&out->group, &group->wire, 4) |
+    return fg_bytes_append(&out->node, &node, 4) | fg_bytes_append(&out->group, &group, 4) |
            fg_bytes_append(&out->state, &row->key.state, 1) | fg_bytes_append(&out->reason, &row->key.reason, 1) |
            fg_bytes_append(&out->flags, &row->key.flags, 1) | fg_bytes_append(&out->wall, &row->wall_ns, 8) |
            fg_bytes_append(&out->cpu, &row->cpu_ns, 8) | fg_bytes_append(&out->count, &row->count, 4) |

@@ -72,6 +72,7 @@ int fg_sampler_create(struct fg_sampler **out, struct fg_memory *m, const struct
 
 static void drain_free(struct fg_drain *d) {
     fg_columns_free(&d->rows);
+    fg_member_columns_free(&d->members);
     fg_bytes_free(&d->definitions.locations);
     fg_bytes_free(&d->definitions.node_parents);
     fg_bytes_free(&d->definitions.node_locations);
@@ -282,6 +283,7 @@ static void begin_drain(struct fg_drain *d, bool new_generation) {
     }
     defs->locations.size = defs->node_parents.size = defs->node_locations.size = defs->groups.size = 0;
     fg_columns_clear(&d->rows);
+    fg_member_columns_clear(&d->members);
     d->n_waits = 0;
 }
 
@@ -293,6 +295,15 @@ static int add_waits(struct fg_sampler *s, struct fg_drain *d, uint64_t now) {
     int err = 0;
     for (size_t i = 0; i < d->n_waits && !err; i++)
         err = fg_trie_define(&s->scanner.trie, d->waits[i].node, &d->definitions, &d->waits[i].node);
+    return err;
+}
+
+static int add_members(struct fg_sampler *s, struct fg_drain *d, bool all, uint64_t now, uint64_t epoch) {
+    int err = fg_scanner_members(&s->scanner, all, now, epoch, &d->definitions, &d->members);
+    d->n_members = s->scanner.members.n;
+    d->n_living = s->scanner.members.living;
+    if (d->n_living == 0)
+        s->next_pass_ns = 0; // not scanned yet
     return err;
 }
 
@@ -318,7 +329,7 @@ static void tell(struct fg_sampler *s, struct fg_drain *d, uint64_t now) {
     s->drained_process_cpu_ns = process;
 }
 
-int fg_sampler_drain(struct fg_sampler *s, bool new_generation, const struct fg_drain **out) {
+int fg_sampler_drain(struct fg_sampler *s, bool new_generation, uint64_t epoch_ns, const struct fg_drain **out) {
     pthread_mutex_lock(&s->lock);
     struct fg_drain *d = &s->drain;
     uint64_t now = fg_now_ns();
@@ -326,11 +337,13 @@ int fg_sampler_drain(struct fg_sampler *s, bool new_generation, const struct fg_
     if (new_generation)
         s->scanner.labels.n_new = 0;
     int err = s->error;
-    bool due = now >= s->next_pass_ns;
+    bool due = now >= s->next_pass_ns || new_generation; // in which everybody is told anew
     if (!err && (due || s->scanner.n <= CHEAP_PASS))
         fg_scanner_find_oldest(&s->scanner);
     if (!err && due)
         err = add_waits(s, d, now);
+    if (!err && due)
+        err = add_members(s, d, new_generation, now, epoch_ns);
     if (!err)
         err = fg_rows_drain(&s->scanner.rows, &s->scanner.trie, now, &d->definitions, &d->rows, d->counts);
     s->scanner.accounted_ns = now;

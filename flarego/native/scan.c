@@ -116,7 +116,7 @@ int fg_scanner_init(struct fg_scanner *s, struct fg_memory *m, const struct fg_t
     s->spans = malloc(FG_MAX_SPANS_PER_CALL * sizeof(*s->spans));
     s->ok = malloc(FG_MAX_SPANS_PER_CALL);
     if (!s->spans || !s->ok || !s->buffer || !s->stacks || !s->refill || !s->pending || fg_trie_init(&s->trie) || fg_rows_init(&s->rows) ||
-        fg_labels_init(&s->labels)) {
+        fg_labels_init(&s->labels) || fg_members_init(&s->members)) {
         fg_scanner_deinit(s);
         return -ENOMEM;
     }
@@ -130,6 +130,7 @@ void fg_scanner_deinit(struct fg_scanner *s) {
     fg_trie_deinit(&s->trie);
     fg_rows_deinit(&s->rows);
     fg_labels_deinit(&s->labels);
+    fg_members_deinit(&s->members);
     free(s->goroutines);
     free(s->order);
     free(s->index);

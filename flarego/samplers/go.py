@@ -102,9 +102,10 @@ class GoSampler:
         if new_generation:
             self._begin_generation(now)
         try:
-            drain = self._native.drain(new_generation=new_generation)
+            drain = self._native.drain(new_generation=new_generation, epoch=self._monotonic_epoch)
             series, events = self._process.runtime.read(time.monotonic_ns())
             processors = self._processors(now)
+            waits = self._waits(drain["waits"])
         except ProcessLookupError:
             raise ProcessGone(f"process {self._info.pid} has exited") from None
         except PermissionError:
@@ -113,7 +114,7 @@ class GoSampler:
                 remedy="did it change its user? attach as root",
             ) from None
         self._note_engine(drain)
-        return self._chunk(drain, series, events, processors)
+        return self._chunk(drain, series, events, processors, waits)
 
     def _begin_generation(self, now: int) -> None:
         self._definitions = Definitions()
@@ -137,6 +138,7 @@ class GoSampler:
         series: Mapping[str, float],
         events: list[dict[str, Any]],
         processors: list[dict[str, Any]],
+        waits: list[dict[str, Any]],
     ) -> Chunk:
         self._sequence += 1
         names = self._definitions
@@ -157,9 +159,10 @@ class GoSampler:
             nodes=nodes if drain["nodes_parent"] else {},
             groups=groups,
             rows=drain["rows"] if drain["rows"]["node"] else {},
+            members=drain["members"],
             series=counts | dict(series),
             events=[self._event(event) for event in events],
-            waits=[self._wait(*wait) for wait in drain["waits"]],
+            waits=waits,
             processors=processors,
             sampler={"engine": drain["engine"], "budget": self._info.budget} | drain["sampler"],
         )
@@ -186,13 +189,22 @@ class GoSampler:
         """Events come with Unix times; chunks count from the epoch."""
         return event | {"at": event["at"] - self._info.epoch}
 
-    @staticmethod
-    def _wait(kind: int, address: int, count: int, longest: int, reason: int, node: int) -> dict[str, Any]:
-        return {
-            "kind": _WAIT_KINDS[kind],
-            "address": f"{address:#x}",
-            "count": count,
-            "longest": longest,
-            "reason": reason,
-            "node": node,
-        }
+    def _waits(self, waits: list[tuple[int, int, int, int, int, int]]) -> list[dict[str, Any]]:
+        if not waits:
+            return []
+        names = dict(enumerate(self._info.reasons))
+        objects = self._process.objects.describe(
+            [(_WAIT_KINDS[kind], address, names.get(reason, "")) for kind, address, _, _, reason, _ in waits]
+        )
+        return [
+            {
+                "kind": _WAIT_KINDS[kind],
+                "address": f"{address:#x}",
+                "count": count,
+                "longest": longest,
+                "reason": reason,
+                "node": node,
+            }
+            | ({"object": about} if about else {})
+            for (kind, address, count, longest, reason, node), about in zip(waits, objects, strict=True)
+        ]

@@ -142,6 +142,7 @@ def _chunk(value: dict[str, Any]) -> Chunk:
         nodes=_columns(value, "nodes"),
         groups=_maps(value, "groups"),
         rows=_columns(value, "rows"),
+        members=_members(value),
         series=_numbers(value, "series"),
         events=_maps(value, "events"),
         waits=_maps(value, "waits"),
@@ -188,6 +189,16 @@ def _columns(value: Mapping[str, Any], table: str) -> Mapping[str, bytes]:
     if len(lengths) > 1:
         raise BadMessage(f"columns of {table!r} differ in length")
     return columns
+
+
+def _members(value: Mapping[str, Any]) -> Mapping[str, bytes]:
+    columns = _columns(value, "members")
+    if not columns:
+        return {}
+    left = _get(value["members"], "left", bytes)
+    if len(left) % 8:
+        raise BadMessage(f"column members.left has {len(left)} bytes, not a multiple of 8")
+    return {**columns, "left": left}
 
 
 def _locations(value: Mapping[str, Any]) -> Mapping[str, bytes]:

@@ -5,7 +5,7 @@ out=$1
 here=$(cd "$(dirname "$0")" && pwd)
 native=$here/../../flarego/native
 core=""
-for file in memory pclntab unwind intern rows labels scan waits snapshot clock sample perf; do core="$core $native/$file.c"; done
+for file in memory pclntab unwind intern rows labels members scan waits snapshot clock sample perf; do core="$core $native/$file.c"; done
 mkdir -p "$out"
 for fuzzer in tables unwind scan sample; do
     clang -std=c11 -g -O1 -Wall -Wextra -Werror -fno-omit-frame-pointer -fno-sanitize-recover=all \

@@ -21,15 +21,18 @@ static int ignore(void *context, const struct fg_snapshot *snapshot) {
     return ++*(int *)context < 64 ? 0 : -1;
 }
 
-static void drain(struct fg_scanner *s, uint64_t now) {
+static void drain(struct fg_scanner *s, uint64_t now, bool all) {
     struct fg_definitions d = {.generation = 1};
     struct fg_columns rows = {0};
+    struct fg_member_columns members = {0};
     struct fg_wait_object waits[FG_MAX_WAIT_OBJECTS];
     uint64_t counts[FG_N_STATES + 1];
     fg_scanner_find_oldest(s);
     fg_scanner_waits(s, now, waits);
     fg_rows_drain(&s->rows, &s->trie, now, &d, &rows, counts);
+    fg_scanner_members(s, all, now, 0, &d, &members);
     fg_columns_free(&rows);
+    fg_member_columns_free(&members);
     fg_bytes_free(&d.locations);
     fg_bytes_free(&d.node_parents);
     fg_bytes_free(&d.node_locations);
@@ -55,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 fg_scan(&scanner, now += 300000000);
                 uint64_t g = scanner.n ? scanner.goroutines[data[7] % scanner.n].address : BASE + data[7];
                 fg_attribute(&scanner, g, pcs, 2, round & 1, now, 1000, &oncpu);
-                drain(&scanner, now += 1000);
+                drain(&scanner, now += 1000, round == 2);
                 ((uint8_t *)memory.segments[0].bytes)[40 + data[round] % (size - 40)] ^= data[round + 8];
                 if (data[3] & 1)
                     fg_scanner_reset(&scanner);

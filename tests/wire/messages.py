@@ -58,11 +58,20 @@ def _locations(draw: st.DrawFn) -> dict[str, bytes]:
 
 _LISTS = st.lists(TEXTS, max_size=4)
 _SPANS = st.tuples(NUMBERS, NUMBERS).map(sorted)
+
+
+@st.composite
+def _members(draw: st.DrawFn) -> dict[str, bytes]:
+    left = draw(st.lists(NUMBERS, max_size=4))
+    return draw(_columns("members")) | {"left": array("Q", left).tobytes()}
+
+
 CHUNKS = st.builds(
     lambda span, **rest: Chunk(start=span[0], end=span[1], **rest), span=_SPANS,
     process=TEXTS, generation=NUMBERS, sequence=NUMBERS, strings=_LISTS,
     frames=st.just({}) | _columns("frames"), locations=st.just({}) | _locations(),
     nodes=st.just({}) | _columns("nodes"), groups=st.lists(MAPS, max_size=3), rows=st.just({}) | _columns("rows"),
+    members=st.just({}) | _members(),
     series=st.dictionaries(TEXTS, NUMBERS | st.floats(allow_nan=False), max_size=4),
     events=st.lists(MAPS, max_size=3), waits=st.lists(MAPS, max_size=3), processors=st.lists(MAPS, max_size=3),
     sampler=MAPS,
