@@ -1,0 +1,236 @@
+"""What an importer found, put together as the messages of a clip."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flarego.formats.source import BadFile, clean
+from flarego.model.chunk import STATES, Chunk, Message, ProcessInfo
+from flarego.model.definitions import Definitions
+from flarego.model.frame import Frame
+
+INSTANT_NS = 1_000_000_000
+"""How long a snapshot is shown for, so that its goroutines read as goroutine-seconds."""
+MAX_DEPTH = 1024
+MAX_NAME = 8192
+"""Characters of a function, file or label; what is longer is cut."""
+MAX_BYTES = 48 << 20
+"""Of one chunk; a clip's records hold 64 MB."""
+_MAX_FRAMES = 200_000_000
+"""Of all stacks added, one after the other: half a minute's work."""
+_MAX_INLINED = 255
+_MAX_REASONS = 255
+_ELIDED = Frame("… frames left out …", "", 0)
+_FRAME, _LOCATION, _NODE, _ROW, _GROUP = 13, 5, 8, 43, 64
+"""Bytes that one more of each costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a goroutine has in common with its like."""
+
+    created_by: Frame | None = None
+    entry: Frame | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    system: bool = False
+
+
+@dataclass(slots=True)
+class _Weights:
+    wall: float = 0.0
+    cpu: float = 0.0
+    count: int = 0
+    wait: float = 0.0
+
+
+@dataclass
+class Assembly:
+    """Adds up stacks by what they mean: stack, origin, state and wait reason."""
+
+    _definitions: Definitions = field(default_factory=Definitions)
+    _reasons: dict[str, int] = field(default_factory=lambda: {"": 0})
+    _groups: dict[Origin, int] = field(default_factory=dict)
+    _locations: dict[tuple[int, ...], int] = field(default_factory=dict)
+    _nodes: dict[tuple[int, int], int] = field(default_factory=dict)
+    _rows: dict[tuple[int, int, int, int], _Weights] = field(default_factory=dict)
+    _frames: dict[Frame, int] = field(default_factory=dict)
+    _bytes: int = 0
+    _added: int = 0
+
+    def location(self, *frames: Frame) -> int:
+        """Return the number of a frame, or of a frame and what was inlined into it, outermost first. Raises BadFile."""
+        numbers = tuple(map(self._frame, frames[:_MAX_INLINED]))
+        found = self._locations.get(numbers)
+        if found is None:
+            self._spend(_LOCATION + 4 * len(numbers))
+            found = self._locations[numbers] = len(self._locations)
+        return found
+
+    def add(
+        self,
+        stack: Sequence[int],
+        *,
+        state: str = "other",
+        reason: str = "",
+        origin: Origin | None = None,
+        wall: float = 0.0,
+        cpu: float = 0.0,
+        count: int = 0,
+        wait: float = 0.0,
+    ) -> None:
+        """Add weights to a stack of locations, outermost first: ns, on-CPU ns, goroutines; the longest wait, ns.
+
+        The middle of a very deep stack is left out. Raises BadFile.
+        """
+        key = (self._node_of(stack), self._group(origin or Origin()), _STATES[state], self._reason(reason))
+        weights = self._rows.get(key)
+        if weights is None:
+            self._spend(_ROW)
+            weights = self._rows[key] = _Weights()
+        weights.wall += wall
+        weights.cpu += cpu
+        weights.count = min(weights.count + count, (1 << 32) - 1)
+        weights.wait = max(weights.wait, wait)
+
+    def messages(self, about: About) -> list[Message]:
+        """Return a process message and the one chunk with everything."""
+        process = f"0-{about.epoch}"
+        return [self._info(about, process), self._chunk(about, process)]
+
+    def _spend(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > MAX_BYTES:
+            raise BadFile(f"more than {MAX_BYTES >> 20} MB of different stacks: larger than a clip can hold at once")
+
+    def _node_of(self, stack: Sequence[int]) -> int:
+        self._added += len(stack)
+        if self._added > _MAX_FRAMES:
+            raise BadFile(f"more than {_MAX_FRAMES:,} frames to add up")
+        if len(stack) > MAX_DEPTH:
+            half = MAX_DEPTH // 2
+            stack = (*stack[:half], self.location(_ELIDED), *stack[-half:])
+        node = 0
+        for location in stack:
+            node = self._node(node, location)
+        return node
+
+    def _node(self, parent: int, location: int) -> int:
+        found = self._nodes.get((parent, location))
+        if found is None:
+            self._spend(_NODE)
+            found = self._nodes[parent, location] = len(self._nodes) + 1
+        return found
+
+    def _frame(self, frame: Frame) -> int:
+        found = self._frames.get(frame)
+        if found is None:
+            self._spend(_FRAME + 2 * len(frame.function) + 2 * len(frame.file))
+            kept = Frame(_name(frame.function), _name(frame.file), min(max(frame.line, 0), (1 << 32) - 1),
+                         frame.inlined, frame.internal)  # fmt: skip
+            found = self._frames[frame] = self._definitions.frame(kept)
+        return found
+
+    def _group(self, origin: Origin) -> int:
+        found = self._groups.get(origin)
+        if found is None:
+            self._spend(_GROUP + sum(2 * len(key) + 2 * len(value) for key, value in origin.labels))
+            found = self._groups[origin] = len(self._groups)
+        return found
+
+    def _reason(self, reason: str) -> int:
+        found = self._reasons.get(reason)
+        if found is None:
+            if len(self._reasons) > _MAX_REASONS:
+                return 0
+            found = self._reasons[reason] = len(self._reasons)
+        return found
+
+    def _info(self, about: About, process: str) -> ProcessInfo:
+        return ProcessInfo(
+            process=process,
+            pid=0,
+            name=_name(about.name),
+            command=_name(about.command),
+            host="",
+            runtime="go",
+            runtime_version="",
+            module="",
+            build_id=about.build_id,
+            task="goroutine",
+            reasons=tuple(map(_name, self._reasons)),
+            engine="import",
+            engine_why=f"imported from {about.format}",
+            epoch=about.epoch,
+            budget=0.0,
+        )
+
+    def _chunk(self, about: About, process: str) -> Chunk:
+        groups = [self._describe(origin) for origin in self._groups]
+        locations = {
+            "count": bytes(map(len, self._locations)),
+            "frame": array("I", [frame for frames in self._locations for frame in frames]).tobytes(),
+        }
+        frames = self._definitions.take_frames()
+        return Chunk(
+            process=process,
+            generation=1,
+            sequence=1,
+            start=0,
+            end=about.span,
+            strings=self._definitions.take_strings(),
+            frames=frames,
+            locations=locations if self._locations else {},
+            nodes=_columns(("parent", "location"), "II", self._nodes),
+            groups=groups,
+            rows=self._row_columns(),
+            series=self._series(),
+        )
+
+    def _describe(self, origin: Origin) -> Mapping[str, Any]:
+        return {
+            "created_by": -1 if origin.created_by is None else self._frame(origin.created_by),
+            "entry": -1 if origin.entry is None else self._frame(origin.entry),
+            "labels": {_name(key): _name(value) for key, value in origin.labels},
+            "system": origin.system,
+        }
+
+    def _row_columns(self) -> Mapping[str, bytes]:
+        rows = [(*key, 0, w.wall, w.cpu, w.count, w.wait) for key, w in self._rows.items()]
+        names = ("node", "group", "state", "reason", "flags", "wall", "cpu", "count", "wait")
+        return _columns(names, "IIBBBddId", rows)
+
+    def _series(self) -> Mapping[str, float]:
+        counts = dict.fromkeys(STATES, 0)
+        for (_, _, state, _), weights in self._rows.items():
+            counts[STATES[state]] += weights.count
+        return {f"goroutines.{state}": float(n) for state, n in counts.items()} if any(counts.values()) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What there is to say of an imported file."""
+
+    format: str
+    name: str
+    span: int
+    """Length, ns."""
+    epoch: int = 0
+    """Unix ns of its beginning; 0 when the file does not say."""
+    command: str = ""
+    build_id: str = ""
+
+
+_STATES = {state: i for i, state in enumerate(STATES)}
+
+
+def _columns(names: Sequence[str], kinds: str, entries: Any) -> Mapping[str, bytes]:
+    """Return the columns of a table given by rows; {} when there are none."""
+    columns = list(zip(*entries, strict=True))
+    return {name: array(kind, column).tobytes() for name, kind, column in zip(names, kinds, columns, strict=False)}
+
+
+def _name(name: str) -> str:
+    return clean(name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…")

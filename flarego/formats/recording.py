@@ -1,0 +1,59 @@
+"""What is exported: one process of a clip, a span of it, and the rows that pass the filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from flarego.model.chunk import Chunk, ProcessInfo
+from flarego.model.profile import Profile, Row
+
+if TYPE_CHECKING:
+    from flarego.wire.clip import Clip
+
+Weight = Literal["wall", "cpu", "count"]
+StateFrame = Literal["first", "last", "none"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What an exporter is given; it reads the clip as often as it asks."""
+
+    clip: Clip
+    process: ProcessInfo
+    start: int
+    """ns since the process's epoch, as everywhere."""
+    end: int
+    states: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    """Patterns over the functions that created goroutines, those they began with, and labels."""
+    weight: Weight = "wall"
+    """What formats with only one weight show."""
+    state_frame: StateFrame = "first"
+    """Where formats that have no states of their own show them in the stack."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the chunks of the span, all their rows; definitions of a generation come before they are used."""
+        for message in self.clip.messages(self.process.process, self.start, self.end):
+            if isinstance(message, Chunk):
+                yield message
+
+    def profile(self) -> Profile:
+        """Return the rows of the whole span that pass the filters."""
+        return self.keep(Profile.fold(self.process, self.chunks()))
+
+    def keep(self, profile: Profile) -> Profile:
+        """Return the rows of a profile that pass the filters."""
+        return profile.only(states=self.states, reasons=self.reasons, groups=self.groups)
+
+    def weigh(self, row: Row) -> float:
+        """Return the chosen weight of a row: ns, or goroutines."""
+        match self.weight:
+            case "wall":
+                return row.wall
+            case "cpu":
+                return row.cpu
+            case "count":
+                return row.count
