@@ -85,7 +85,7 @@ def test_crumbs_backspace_and_escape_lead_back(view: View, stage: Stage) -> None
 def test_search_highlights_and_tells_the_matched_share(view: View, stage: Stage) -> None:
     live(view, stage)
     view.press("/")
-    view.page.keyboard.type("priceCache|json")
+    view.page.keyboard.type("/priceCache|json/")
     view.settle()
     frames = view.frames()
     found = [f for f in frames if f["match"] & 1]
@@ -98,7 +98,7 @@ def test_search_highlights_and_tells_the_matched_share(view: View, stage: Stage)
     view.shot("found")
     view.press("Escape", "n")
     view.page.keyboard.press("/")
-    view.page.keyboard.type("a(")
+    view.page.keyboard.type("/a(")
     view.settle()
     assert view.page.locator("input[aria-invalid=true]").count() == 1
     assert view.names(), "a bad pattern changes nothing"

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CallTree } from "../../flarego/static/model/calltree.js";
-import { Boxes, layout } from "../../flarego/static/model/layout.js";
+import { breakdown } from "../../flarego/static/model/breakdown.js";
+import { Boxes, WHOLE, layout } from "../../flarego/static/model/layout.js";
 import { Search } from "../../flarego/static/model/search.js";
 import { world } from "./build.js";
 
-const SHAPE = { view: "state", system: false, idle: false, runtime: false };
+const SHAPE = { view: "state", system: false, idle: false, runtime: false, lanes: true, order: "down", focus: "", filter: null };
+const sight = (zoom, width, top = -100, bottom = 100) => ({ zoom, width, top, bottom, range: WHOLE });
 const ROWS = [
   ["main.main;main.work", "running", "", 300, { cpu: 250 }],
   ["main.main;main.work;main.lock;sync.(*Mutex).Lock;runtime.semacquire1;runtime.gopark", "waiting", "sync.Mutex.Lock", 500],
@@ -39,10 +41,10 @@ test("states are lanes in a fixed order and weigh what their goroutines do", () 
 
 test("idle and system goroutines are folded away, counted, and come back when asked for", () => {
   const { tree } = grown(ROWS);
-  assert.deepEqual(tree.hidden, { folded: { idle: 4000, system: 9000 }, counts: { idle: 1, system: 1 } });
+  assert.deepEqual(tree.hidden, { folded: { idle: 4000, system: 9000, filtered: 0 }, counts: { idle: 1, system: 1, filtered: 0 } });
   const all = grown(ROWS, { ...SHAPE, idle: true, system: true }).tree;
   assert.equal(all.total[0], 13_950);
-  assert.deepEqual(all.hidden.counts, { idle: 0, system: 0 });
+  assert.deepEqual(all.hidden.counts, { idle: 0, system: 0, filtered: 0 });
 });
 
 test("what parks a goroutine inside the runtime is left out unless asked for", () => {
@@ -91,7 +93,7 @@ test("an address leads to the same code in a tree of another shape", () => {
 });
 
 test("the matched share counts nothing twice", () => {
-  const { tree } = grown(ROWS, SHAPE, "wall", new Search("work|lock"));
+  const { tree } = grown(ROWS, SHAPE, "wall", new Search("/work|lock/"));
   assert.equal(tree.matched, 300 + 500);
   assert.equal(tree.match[0] & 4, 4);
   assert.equal(grown(ROWS, SHAPE, "wall", new Search("nothing")).tree.matched, 0);
@@ -103,7 +105,7 @@ test("weight by count is what there is at the window's end", () => {
 
 test("a breakdown tells the states below a node", () => {
   const { tree, fold } = grown(ROWS);
-  const { lanes, count } = tree.breakdown(0, fold, "wall");
+  const { lanes, count } = breakdown(tree, 0, fold, "wall");
   assert.deepEqual([...lanes].sort(), [["chan receive", 150], ["running", 300], ["sync.Mutex.Lock", 500]]);
   assert.equal(count, 3);
 });
@@ -111,21 +113,21 @@ test("a breakdown tells the states below a node", () => {
 test("boxes fill their parents and rows out of view are left out", () => {
   const { tree } = grown(ROWS);
   const boxes = new Boxes();
-  layout(tree, 0, 950, 0, 100, boxes);
+  layout(tree, sight(0, 950), boxes);
   const byName = Object.fromEntries(Array.from({ length: boxes.n }, (_, i) => [tree.nameOf(boxes.node[i]), i]));
   assert.deepEqual([boxes.x[byName.running], boxes.width[byName.running]], [0, 300]);
   assert.deepEqual([boxes.x[byName["sync.Mutex.Lock"]], boxes.width[byName["sync.Mutex.Lock"]]], [300, 500]);
-  assert.equal(boxes.rows, 6);
-  layout(tree, 0, 950, 1, 2, boxes);
+  assert.equal(boxes.end, 6);
+  layout(tree, sight(0, 950, 1, 2), boxes);
   assert.deepEqual([...boxes.row.subarray(0, boxes.n)], [1, 1, 1]);
-  assert.equal(boxes.rows, 6, "how far one can scroll does not depend on the view");
+  assert.equal(boxes.end, 6, "how far one can scroll does not depend on the view");
 });
 
 test("the zoomed node and all above it are as wide as the view", () => {
   const { tree } = grown(ROWS);
   const boxes = new Boxes();
   const node = find(tree, "main.lock");
-  layout(tree, node, 1000, 0, 100, boxes);
+  layout(tree, sight(node, 1000), boxes);
   const above = Array.from({ length: boxes.n }, (_, i) => i).filter((i) => tree.depth[boxes.node[i]] <= tree.depth[node]);
   assert.equal(above.length, tree.depth[node] + 1);
   assert.ok(above.every((i) => boxes.x[i] === 0 && boxes.width[i] === 1000));
@@ -135,7 +137,7 @@ test("what is too narrow to draw leaves one mark and costs nothing", () => {
   const rows = Array.from({ length: 5000 }, (_, i) => [`main.main;main.f${i};main.g;main.h`, "running", "", 1]);
   const { tree } = grown([...rows, ["main.main;main.wide", "running", "", 1e6]]);
   const boxes = new Boxes();
-  layout(tree, 0, 1000, 0, 100, boxes);
+  layout(tree, sight(0, 1000), boxes);
   assert.ok(boxes.n < 20, `${boxes.n} boxes`);
   assert.ok(boxes.node.subarray(0, boxes.n).includes(-1));
 });

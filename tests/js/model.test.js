@@ -4,7 +4,7 @@ import { categoryOf, CATEGORIES } from "../../flarego/static/model/category.js";
 import { Dictionary } from "../../flarego/static/model/dictionary.js";
 import { count, duration, fit, labels, mean, packageOf, share, size } from "../../flarego/static/model/format.js";
 import { Grouping } from "../../flarego/static/model/groups.js";
-import { isIdle } from "../../flarego/static/model/idle.js";
+import { Idleness } from "../../flarego/static/model/idle.js";
 import { Pairs } from "../../flarego/static/model/pairs.js";
 import { isStandard } from "../../flarego/static/model/place.js";
 import { Scale, roundUp, timeStep } from "../../flarego/static/model/scale.js";
@@ -109,7 +109,7 @@ test("wait reasons fall into the categories people ask about", () => {
 test("idle is who waits where waiting is the job", () => {
   const idle = (stack, reason) => {
     const { dictionary } = world([[stack, "waiting", reason, 1]]);
-    return isIdle(dictionary, dictionary.keyStack[0], reason);
+    return new Idleness(dictionary).of(dictionary.keyStack[0], reason);
   };
   assert.equal(idle("main.worker;runtime.chanrecv2;runtime.gopark", "chan receive"), true);
   assert.equal(idle("main.start.gowrap2;main.worker;runtime.selectgo;runtime.gopark", "select"), true);
@@ -149,11 +149,14 @@ test("numbers are short and have units", () => {
   assert.deepEqual([mean(0, 1), mean(3, 1000), mean(5, 2), mean(50, 2), mean(5000, 2)], ["0.00", "0.003", "2.50", "25.0", "2\u202f500"]);
 });
 
-test("a search is a regular expression with smart case, and says what is wrong with it", () => {
-  assert.equal(new Search("json|xml").matches("encoding/JSON.Marshal"), true);
+test("a search is text, or an expression between slashes, with smart case, and says what is wrong with it", () => {
+  assert.equal(new Search("(*conn).serve").matches("net/http.(*conn).serve"), true, "text is text");
+  assert.equal(new Search("json|xml").matches("encoding/JSON.Marshal"), false);
+  assert.equal(new Search("/json|xml/").matches("encoding/JSON.Marshal"), true);
   assert.equal(new Search("JSON").matches("encoding/json.Marshal"), false);
-  assert.equal(new Search("\\Wgo").matches("a.GO"), true, "a class is not a capital");
-  assert.throws(() => new Search("a("), QueryError);
+  assert.equal(new Search("/JSON/i").matches("encoding/json.Marshal"), true);
+  assert.equal(new Search("/\\Wgo").matches("a.GO"), true, "a class is not a capital; the last slash may be to come");
+  assert.throws(() => new Search("/a(/"), QueryError);
 });
 
 test("groups are goroutines of one stack, state and origin", () => {
@@ -242,7 +245,7 @@ test("arrows walk the tree, and n the matches", () => {
   const { reading, fold } = world([
     ["main.a;main.b", "running", "", 10], ["main.a;main.c", "running", "", 30], ["main.d;main.c", "runnable", "", 5],
   ]);
-  const tree = new CallTree(reading, { view: "state", system: false, idle: false, runtime: false });
+  const tree = new CallTree(reading, { view: "state", system: false, idle: false, runtime: false, lanes: true, order: "down", focus: "", filter: null });
   tree.weigh(fold, "wall", new Search("main.c"));
   const names = (nodes) => nodes.map((node) => tree.nameOf(node));
   const running = neighbour(tree, 0, "down");

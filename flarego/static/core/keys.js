@@ -18,7 +18,10 @@ import { WINDOWS } from "./store.js";
 /** @type {readonly Group[]} */
 export const GROUPS = Object.freeze(["Time", "View", "Flame graph", "Search", "Panels", "Compare", "Page"]);
 
-const WEIGHTS = /** @type {const} */ (["wall", "cpu", "count"]);
+const WEIGHTS = /** @type {const} */ (["wall", "cpu", "waiting", "count"]);
+/** What one press of w, s, a or d does: the sight this much wider, this part of it further on. */
+const ZOOM_STEP = 0.7;
+const PAN_STEP = 0.2;
 
 /** @param {Store} store @param {-1 | 1} step */
 function changeWindow(store, step) {
@@ -38,7 +41,7 @@ function clearOne(store, app) {
   app.blurActive();
   if (store.query.peek() !== "") store.setQuery("");
   else if (store.selected.peek() !== null) store.select(null);
-  else if (store.zoom.peek().length > 0) store.zoomBack();
+  else if (store.graph.away) store.zoomBack();
   else store.goLive();
 }
 
@@ -53,11 +56,11 @@ export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
   { key: "2", group: "View", text: "on CPU", run: (store) => store.setView("cpu") },
   { key: "3", group: "View", text: "blocked", run: (store) => store.setView("blocked") },
   {
-    key: "w", group: "View", text: "weight: wall, CPU, count",
+    key: "t", group: "View", text: "weight: wall, CPU, waiting, count",
     run: (store) => store.setWeight(WEIGHTS[(WEIGHTS.indexOf(store.weight.peek()) + 1) % WEIGHTS.length]),
   },
   { key: "i", group: "View", text: "show or fold idle goroutines", run: (store) => store.toggleShown("idle") },
-  { key: "s", group: "View", text: "show or fold system goroutines", run: (store) => store.toggleShown("system") },
+  { key: "S", group: "View", text: "show or fold system goroutines", run: (store) => store.toggleShown("system") },
   { key: "r", group: "View", text: "show or fold runtime frames", run: (store) => store.toggleShown("runtime") },
 
   { key: "ArrowUp", group: "Flame graph", text: "select the frame above", run: (store) => store.walk("up") },
@@ -67,7 +70,18 @@ export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
   { key: "Enter", group: "Flame graph", text: "zoom into the selected frame", run: zoomToSelected },
   { key: "Backspace", group: "Flame graph", text: "zoom back", run: (store) => store.zoomBack() },
   { key: "0", group: "Flame graph", text: "zoom out to all", run: (store) => store.setZoom([]) },
+  { key: "w", group: "Flame graph", text: "closer", run: (store) => store.graph.zoomBy(ZOOM_STEP, 0.5, performance.now()) },
+  { key: "s", group: "Flame graph", text: "further away", run: (store) => store.graph.zoomBy(1 / ZOOM_STEP, 0.5, performance.now()) },
+  { key: "a", group: "Flame graph", text: "to the left", run: (store) => store.graph.panBy(-PAN_STEP, performance.now()) },
+  { key: "d", group: "Flame graph", text: "to the right", run: (store) => store.graph.panBy(PAN_STEP, performance.now()) },
+  { key: "m", group: "Flame graph", text: "menu of the selected frame", run: (_, app) => app.flame?.menuOfSelected() },
+  { key: "x", group: "Flame graph", text: "callers and callees of the selected frame, or back", run: (store) => store.graph.sandwichSelected() },
+  { key: "v", group: "Flame graph", text: "inverted: from the innermost frame up", run: (store) => store.graph.invert() },
   { key: "f", group: "Flame graph", text: "root at the top, or at the bottom", run: (store) => store.flip() },
+  { key: "l", group: "Flame graph", text: "states as lanes, or all in one", run: (store) => store.graph.toggleLanes() },
+  { key: "c", group: "Flame graph", text: "colour: state, package, change", run: (store) => store.graph.nextColour() },
+  { key: "F", group: "Flame graph", text: "table of functions beside it", run: (store) => store.graph.toggleTable() },
+  { key: "o", group: "Flame graph", text: "open the selected frame's source, or copy where it is", run: (_, app) => app.openSource() },
 
   { key: "/", group: "Search", text: "search by text or regular expression", run: (_, app) => app.toolbar?.find() },
   { key: "n", group: "Search", text: "next match", run: (store) => store.walkMatches(1) },
@@ -78,7 +92,7 @@ export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
   { key: "p", group: "Panels", text: "next panel", run: (_, app) => app.panel?.step(1) },
   { key: "P", group: "Panels", text: "panel before", run: (_, app) => app.panel?.step(-1) },
 
-  { key: "t", group: "Page", text: "dark or light", run: (_, app) => app.switchTheme() },
+  { key: "T", group: "Page", text: "dark or light", run: (_, app) => app.switchTheme() },
   { key: "?", group: "Page", text: "this list", run: (_, app) => app.help?.toggle() },
 ]));
 
@@ -89,6 +103,10 @@ export const GESTURES = Object.freeze([
   { key: "wheel on timeline", group: "Time", text: "more or less time across" },
   { key: "click", group: "Flame graph", text: "zoom into a frame; on the crumbs, out again" },
   { key: "Ctrl + click", group: "Flame graph", text: "select a frame without zooming" },
+  { key: "right click", group: "Flame graph", text: "what can be done with a frame" },
+  { key: "drag, Shift + wheel", group: "Flame graph", text: "move across" },
+  { key: "Ctrl + wheel, pinch", group: "Flame graph", text: "closer, further away" },
+  { key: "Alt + click on legend", group: "Flame graph", text: "leave that state out; a click shows only it" },
 ]);
 
 const BY_KEY = new Map(SHORTCUTS.map((shortcut) => [shortcut.key, shortcut]));

@@ -9,19 +9,22 @@
 import { CallTree } from "../model/calltree.js";
 import { Fold } from "../model/fold.js";
 import { QueryError, Search } from "../model/search.js";
+import { sameShape } from "../model/placing.js";
 import { matches, neighbour } from "../model/walk.js";
 import { ChunkError } from "./chunk.js";
 import { Data } from "./data.js";
+import { Filters } from "./filters.js";
+import { Graph } from "./graph.js";
 import { Signal } from "./signal.js";
 
 /** @typedef {import("./chunk.js").Message} Message */
 /** @typedef {import("./chunk.js").Chunk} Chunk */
 /** @typedef {import("./chunk.js").Process} Process */
-/** @typedef {import("../model/calltree.js").View} View */
+/** @typedef {import("../model/placing.js").View} View */
 /** @typedef {import("../model/calltree.js").Weight} Weight */
 /** @typedef {import("../model/calltree.js").Step} Step */
 /** @typedef {import("./data.js").Span} Span */
-/** @typedef {{phase: "connecting" | "open" | "waiting" | "denied", attempt: number, retryAt: number, problem: string}} Connection */
+/** @typedef {{phase: "connecting" | "open" | "waiting" | "denied" | "closed", attempt: number, retryAt: number, problem: string}} Connection */
 
 const S = 1e9;
 /** Lengths of a live window, seconds; Infinity is everything kept. */
@@ -75,11 +78,11 @@ export class Store {
   panel = new Signal("goroutines");
   query = new Signal("");
   queryProblem = new Signal("");
+  filters = new Filters(() => this.refresh());
+  graph = new Graph(this);
 
   /** @type {Search | null} */
   #search = null;
-  /** @type {readonly Step[][]} */
-  #zoomHistory = [];
   fold = new Fold();
   /** @type {CallTree | null} */
   #tree = null;
@@ -120,13 +123,17 @@ export class Store {
     const data = new Data(process);
     const first = this.data.peek() === null;
     this.fold = new Fold();
-    data.ring.onmerge = (old, merged) => this.fold.replace(old, merged);
+    this.graph.before = new Fold();
+    data.ring.onmerge = (old, merged) => {
+      this.fold.replace(old, merged);
+      this.graph.before.replace(old, merged);
+    };
     this.#tree = null;
     this.gone.value = null;
     this.span.value = null;
     this.paused.value = null;
-    if (!first) this.zoom.value = []; // At first a link may have set it.
-    this.#zoomHistory = [];
+    if (!first) this.graph.go({ zoom: [], focus: "" }); // At first a link may have set it.
+    this.graph.forget();
     this.selected.value = null;
     this.data.value = data;
   }
@@ -188,6 +195,7 @@ export class Store {
     this.shownSpan = span;
     const tree = this.tree();
     tree?.weigh(this.fold, this.weight.peek(), this.#search);
+    if (tree !== null) this.graph.compare(tree, span);
     return tree;
   }
 
@@ -195,10 +203,8 @@ export class Store {
   tree() {
     const data = this.data.peek();
     if (data === null) return null;
-    const shape = { view: this.view.peek(), ...this.shown.peek() };
-    const known = this.#tree?.shape;
-    if (known === undefined || known.view !== shape.view || known.system !== shape.system || known.idle !== shape.idle
-      || known.runtime !== shape.runtime || this.#tree?.reading !== data.reading) {
+    const shape = { view: this.view.peek(), ...this.shown.peek(), ...this.graph.shape, filter: this.filters.filter };
+    if (this.#tree === null || this.#tree.reading !== data.reading || !sameShape(this.#tree.shape, shape)) {
       this.#tree = new CallTree(data.reading, shape);
     }
     return this.#tree;
@@ -264,21 +270,12 @@ export class Store {
 
   /** @param {readonly Step[]} address */
   setZoom(address) {
-    const now = this.zoom.peek();
-    if (JSON.stringify(now) === JSON.stringify(address)) return;
-    this.#zoomHistory = [...this.#zoomHistory.slice(-99), [...now]];
-    this.zoom.value = address;
-    this.refresh();
+    this.graph.go({ zoom: address });
   }
 
   /** Undoes the last zoom, else goes up to the root. False when there was nothing to undo. */
   zoomBack() {
-    const previous = this.#zoomHistory.at(-1);
-    if (previous === undefined && this.zoom.peek().length === 0) return false;
-    this.#zoomHistory = this.#zoomHistory.slice(0, -1);
-    this.zoom.value = previous ?? [];
-    this.refresh();
-    return true;
+    return this.graph.back();
   }
 
   /** Moves the selection, from the zoomed node when there is none. @param {import("../model/walk.js").Direction} direction */
@@ -301,6 +298,13 @@ export class Store {
     this.select(tree.address(found[next]));
   }
 
+  /** Which of the matches is selected, from 1 (0: none of them), and how many there are. @param {CallTree} tree */
+  matchPlace(tree) {
+    const found = this.#search === null ? [] : matches(tree);
+    const selected = this.selected.peek();
+    return { at: selected === null ? 0 : found.indexOf(tree.resolve(selected).node) + 1, of: found.length };
+  }
+
   /** @param {readonly Step[] | null} address */
   select(address) {
     this.selected.value = address;
@@ -315,10 +319,10 @@ export class Store {
     const view = this.view.peek();
     if ((view === "cpu") === (state === "waiting") || (view === "blocked" && state !== "waiting")) this.setView("state");
     if (aside !== "" && !this.shown.peek()[aside]) this.toggleShown(aside);
-    const tree = this.tree();
+    if (this.graph.focus.peek() !== "") this.graph.go({ zoom: [], focus: "" });
+    const tree = this.weighed();
     const leaf = tree?.leaf(key) ?? -1;
     if (tree === null || leaf < 0) return;
-    this.weighed();
     const address = tree.address(leaf);
     const zoom = tree.resolve(this.zoom.peek()).node;
     const path = [0, ...tree.pathTo(leaf)];

@@ -3,6 +3,9 @@
 import { h, setText, show } from "../core/dom.js";
 import { count, share } from "../model/format.js";
 import { FgElement } from "./base.js";
+import "./fg-filters.js";
+
+/** @typedef {import("../model/calltree.js").CallTree} CallTree */
 
 const VIEWS = /** @type {const} */ ([
   ["state", "By state", "Wall time of all goroutines, by what they were doing (1)"],
@@ -12,11 +15,23 @@ const VIEWS = /** @type {const} */ ([
 const WEIGHTS = /** @type {const} */ ([
   ["wall", "wall", "Width is time: goroutine-seconds in the window"],
   ["cpu", "CPU", "Width is CPU time in the window"],
+  ["waiting", "waiting", "Width is the time goroutines waited in the window"],
   ["count", "count", "Width is the number of goroutines at the window's end"],
 ]);
+const COLOURS = /** @type {const} */ ([
+  ["state", "state", "Colour is what goroutines do (c)"],
+  ["package", "package", "Colour is the package (c)"],
+  ["change", "change", "Colour is the change against the window before, or the other span compared (c)"],
+]);
+const SWITCHES = /** @type {const} */ ([
+  ["lanes", "lanes", "States stand above the code, each in a lane of its own (l)"],
+  ["inverted", "inverted", "From the innermost frame up: who is it that waits or computes, whoever called it (v)"],
+  ["table", "functions", "Table of functions beside the graph (F)"],
+]);
 const ASIDE = /** @type {const} */ ([
-  ["idle", "idle", "Goroutines parked by design: accept loops, idle connections, workers waiting at the top of their own loop"],
-  ["system", "system", "The runtime's own goroutines: garbage collector, finalizers, timers"],
+  ["idle", "idle", "Goroutines parked by design: accept loops, idle connections, workers waiting at the top of their own loop (i)"],
+  ["system", "system", "The runtime's own goroutines: garbage collector, finalizers, timers (S)"],
+  ["runtime", "runtime", "Frames of Go's runtime that start and park goroutines (r)"],
 ]);
 
 /** Growth over less time is noise, ns. */
@@ -44,19 +59,43 @@ export class Toolbar extends FgElement {
     this.weights = segmented("Weight", WEIGHTS, (id) => this.store.setWeight(id));
     this.aside = h("div", { class: "aside" }, ...ASIDE.map(([id, , title]) =>
       h("button", { type: "button", class: "chip", title, "data-id": id, onclick: () => this.store.toggleShown(id) })));
+    this.colours = segmented("Colour", COLOURS, (id) => this.store.graph.setColour(id));
+    this.switches = h("div", { class: "aside" }, ...SWITCHES.map(([id, text, title]) =>
+      h("button", { type: "button", class: "chip", title, "data-id": id, onclick: () => this.toggle(id) }, text)));
     this.input = h("input", {
-      type: "search", placeholder: "Search: regular expression ( / )", spellcheck: false, autocomplete: "off",
-      "aria-label": "Search functions by regular expression",
+      type: "search", placeholder: "Search: text or /regular expression/", spellcheck: false, autocomplete: "off",
+      "aria-label": "Search functions by text, or by /regular expression/",
       oninput: () => this.store.setQuery(this.input?.value ?? ""),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => {
+        if (event.key === "Enter") this.store.walkMatches(event.shiftKey ? -1 : 1);
+      },
     });
     this.matched = h("output", { class: "matched" });
-    this.append(this.views, this.weights, this.aside, h("div", { class: "search" }, this.input, this.matched));
+    this.append(this.views, this.weights, this.colours, this.switches, this.aside,
+      h("div", { class: "search" }, this.input, this.matched), h("fg-filters"));
+  }
+
+  /** @param {(typeof SWITCHES)[number][0]} id */
+  toggle(id) {
+    const { graph } = this.store;
+    if (id === "lanes") graph.toggleLanes();
+    else if (id === "inverted") graph.invert();
+    else graph.toggleTable();
   }
 
   connect() {
     const { store } = this;
     this.effect(() => this.views && press(this.views, store.view.value));
     this.effect(() => this.weights && press(this.weights, store.weight.value));
+    this.effect(() => this.colours && press(this.colours, store.graph.colour.value));
+    for (const button of /** @type {Iterable<HTMLElement>} */ (this.switches?.children ?? [])) {
+      const { id } = /** @type {{id: (typeof SWITCHES)[number][0]}} */ (/** @type {unknown} */ (button.dataset));
+      this.effect(() => button.setAttribute("aria-pressed", String(store.graph[id].value)));
+    }
+    this.effect(() => {
+      const lanes = /** @type {HTMLElement | undefined} */ (this.switches?.firstElementChild);
+      if (lanes) show(lanes, store.view.value === "state" && store.graph.focus.value === "");
+    });
     this.effect(() => {
       if (this.input && this.input.value !== store.query.value) this.input.value = store.query.value;
       this.input?.setAttribute("aria-invalid", String(store.queryProblem.value !== ""));
@@ -76,11 +115,17 @@ export class Toolbar extends FgElement {
     if (!this.matched) return;
     const problem = this.store.queryProblem.peek();
     const searching = this.store.search !== null && tree !== null;
-    const text = problem !== "" ? problem : searching ? `${share(tree.matched, tree.total[0])} matched` : "";
+    const text = problem !== "" ? problem : searching ? `${this.place(tree)}${share(tree.matched, tree.total[0])} matched` : "";
     setText(this.matched, text);
     this.matched.title = text;
     show(this.matched, text !== "");
     this.matched.dataset.bad = String(problem !== "");
+  }
+
+  /** Which match is selected, of how many. @param {CallTree} tree */
+  place(tree) {
+    const { at, of } = this.store.matchPlace(tree);
+    return of === 0 ? "" : at > 0 ? `${at} of ${count(of)}, ` : `${count(of)}, `;
   }
 
   /** By how much the folded idle ones have become more over the window, if steadily: a leak hides among them. */
@@ -91,10 +136,15 @@ export class Toolbar extends FgElement {
     return data.series.growth(data.series.idle, start, end);
   }
 
-  /** @param {import("../model/calltree.js").CallTree | null} tree */
+  /** @param {CallTree | null} tree */
   paintAside(tree) {
     const shown = this.store.shown.peek();
     for (const button of /** @type {Iterable<HTMLElement>} */ (this.aside?.children ?? [])) {
+      if (button.dataset.id === "runtime") {
+        setText(button, shown.runtime ? "runtime frames shown" : "runtime frames");
+        button.setAttribute("aria-pressed", String(shown.runtime));
+        continue;
+      }
       const id = /** @type {"idle" | "system"} */ (button.dataset.id);
       const hidden = tree?.hidden.counts[id] ?? 0;
       const more = id === "idle" ? this.idleGrowth() : 0;

@@ -1,20 +1,29 @@
 /** The card beside the pointer: everything about one box. */
 
 import { h, placeCard, setText, show } from "../core/dom.js";
-import { CATEGORIES } from "../model/category.js";
+import { breakdown, lines } from "../model/breakdown.js";
 import { LANE } from "../model/calltree.js";
+import { CATEGORIES } from "../model/category.js";
 import { RUNTIME } from "../model/dictionary.js";
 import { count, duration, mean, share } from "../model/format.js";
 import { PALETTE } from "../paint/colour.js";
+import { changeOf } from "../paint/flame.js";
 
 /** @typedef {import("../paint/flame.js").FlameScene} FlameScene */
 /** @typedef {import("../core/store.js").Store} Store */
-/** @typedef {import("../model/calltree.js").Breakdown} Breakdown */
+/** @typedef {import("../model/breakdown.js").Breakdown} Breakdown */
 
 const MAX_LANES = 5;
+const MAX_CREATORS = 2;
+/** A card that stays is filled afresh this often at most, ms. */
+const REFILL_EVERY = 400;
 
 export class FlameCard {
-  #shownFor = "";
+  #shownFor = -1;
+  #scene = -1;
+  #filledAt = -Infinity;
+  /** Whether it stays until something else is tapped. */
+  pinned = false;
 
   constructor() {
     this.name = h("div", { class: "card-name" });
@@ -22,44 +31,71 @@ export class FlameCard {
     this.facts = h("dl", { class: "card-facts" });
     this.bar = h("div", { class: "card-bar" });
     this.lanes = h("ul", { class: "card-lanes" });
-    this.element = h("div", { class: "card", role: "tooltip", hidden: true }, this.name, this.place, this.facts, this.bar, this.lanes);
+    this.actions = h("div", { class: "card-actions", hidden: true });
+    this.element = h("div", { class: "card", role: "tooltip", hidden: true },
+      this.name, this.place, this.facts, this.bar, this.lanes, this.actions);
   }
 
   hide() {
     show(this.element, false);
-    this.#shownFor = "";
+    show(this.actions, false);
+    this.element.classList.remove("pinned");
+    this.pinned = false;
+    this.#shownFor = -1;
   }
 
   /** @param {FlameScene} scene @param {Store} store @param {number} x @param {number} y client pixels */
   show(scene, store, x, y) {
     const { tree, hovered: node } = scene;
-    const key = `${node}|${store.scene.peek()}`;
-    if (key !== this.#shownFor) this.#fill(scene, store);
-    this.#shownFor = key;
+    const now = performance.now();
+    if (node !== this.#shownFor || (store.scene.peek() !== this.#scene && now - this.#filledAt > REFILL_EVERY)) {
+      this.#fill(scene, store);
+      this.#filledAt = now;
+      this.#scene = store.scene.peek();
+    }
+    this.#shownFor = node;
     setText(this.name, tree.nameOf(node));
     show(this.element, true);
     placeCard(this.element, x, y);
+  }
+
+  /** Shows the card with buttons, to stay. @param {FlameScene} scene @param {Store} store @param {number} x @param {number} y client pixels @param {readonly (readonly [string, () => void])[]} actions */
+  pin(scene, store, x, y, actions) {
+    this.hide();
+    this.actions.replaceChildren(...[...actions, /** @type {const} */ (["Close", () => {}])].map(([text, run]) =>
+      h("button", { type: "button", onclick: () => {
+        this.hide();
+        run();
+      } }, text)));
+    show(this.actions, true);
+    this.element.classList.add("pinned");
+    this.pinned = true;
+    this.show(scene, store, x, y);
   }
 
   /** @param {FlameScene} scene @param {Store} store */
   #fill(scene, store) {
     const { tree, hovered: node, zoom } = scene;
     const weight = store.weight.peek();
-    const about = tree.breakdown(node, store.fold, weight);
+    const about = breakdown(tree, node, store.fold, weight);
+    const root = tree.total[tree.rootOf(node)];
     setText(this.place, placeOf(scene));
     show(this.place, this.place.textContent !== "");
     const span = store.fold.span;
     const amount = (/** @type {number} */ value) => weight === "count" ? count(value) : duration(value);
     const facts = [
-      ["total", `${amount(tree.total[node])}   ${share(tree.total[node], tree.total[0])}`],
-      ["self", `${amount(tree.self[node])}   ${share(tree.self[node], tree.total[0])}`],
+      ["total", `${amount(tree.total[node])}   ${share(tree.total[node], root)}`],
+      ["self", `${amount(tree.self[node])}   ${share(tree.self[node], root)}`],
     ];
     if (zoom > 0 && node !== zoom) facts.push(["of zoomed", share(tree.total[node], tree.total[zoom])]);
-    if (weight === "wall") facts.push(["on average", `${mean(tree.total[node], span.end - span.start)} goroutines`]);
+    const change = changeOf(tree, node);
+    if (change !== "") facts.push(["change", change]);
+    if (weight === "wall" || weight === "waiting") facts.push(["on average", `${mean(tree.total[node], span.end - span.start)} goroutines`]);
     if (weight === "cpu") facts.push(["on average", `${mean(tree.total[node], span.end - span.start)} cores`]);
     facts.push(["at the end", `${count(about.count)} goroutines`]);
     if (about.longest > 0) facts.push(["longest wait", `${duration(about.longest)}, since first seen`]);
     if (about.stale > 0) facts.push(["stack not current", share(about.stale, tree.total[node])]);
+    facts.push(...creators(tree, about, tree.total[node]));
     this.facts.replaceChildren(...facts.flatMap(([term, text]) => [h("dt", {}, term), h("dd", {}, text)]));
     this.#fillStates(about, tree.total[node], amount);
   }
@@ -84,7 +120,15 @@ export class FlameCard {
 function placeOf({ tree, hovered: node }) {
   const frame = tree.frame[node];
   if (frame < 0) return tree.flags[node] & LANE && node > 0 ? "state or wait reason" : "";
-  const more = tree.lines[node] > 1 ? `  and ${tree.lines[node] - 1} more line${tree.lines[node] > 2 ? "s" : ""}` : "";
+  const places = lines(tree, node);
+  const more = places > 1 ? `  and ${places - 1} more line${places > 2 ? "s" : ""}` : "";
   const runtime = tree.flags[node] & RUNTIME ? "  ·  runtime" : "";
   return `${tree.dictionary.place(frame)}${more}${runtime}`;
+}
+
+/** Who created the goroutines at or below a node, the most first. @param {import("../model/calltree.js").CallTree} tree @param {Breakdown} about @param {number} total @returns {string[][]} */
+function creators(tree, { createdBy }, total) {
+  const known = [...createdBy].filter(([frame]) => frame >= 0).sort(([, a], [, b]) => b - a).slice(0, MAX_CREATORS);
+  return known.map(([frame, weight], i) => [
+    i === 0 ? "created by" : "", `${tree.dictionary.functionName(frame)}${weight < 0.995 * total ? `   ${share(weight, total)}` : ""}`]);
 }

@@ -1,86 +1,111 @@
 /**
- * The call tree a flame graph shows: rows of a window, under lanes or not, by function.
+ * The call tree a flame graph shows: the rows of a window, merged by function.
  *
- * A tree belongs to one *shape* (which rows, in which lanes). Its nodes are only ever added, each
- * with the same number for as long as the tree lives, siblings in a fixed order (lanes by category,
- * functions by name): what the user zoomed into or looks at stays where it is while weights stream
- * through. `weigh` is linear in row keys and nodes and makes no object.
+ * A tree belongs to one *shape* (which rows, in which lanes, from the root or from the leaves). Its
+ * nodes are only ever added, each with the same number for as long as the tree lives, siblings in a
+ * fixed order (lanes by category, functions by name): what the user zoomed into or looks at stays
+ * where it is while weights stream through. Columns, no objects: `weigh` is linear in row keys and
+ * nodes. Where a row key belongs is placing.js's business.
+ *
+ * A sandwich has two roots: node 0 with the callees of its function, node 1 with the callers.
  */
 
-import { CATEGORIES } from "./category.js";
-import { STALE } from "./dictionary.js";
 import { Pairs } from "./pairs.js";
-import { isInternal } from "./place.js";
+import { FILTERED, IDLE, Placing, SYSTEM } from "./placing.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
 /** @typedef {import("./fold.js").Fold} Fold */
 /** @typedef {import("./search.js").Search} Search */
-/** @typedef {"state" | "cpu" | "blocked"} View */
-/** @typedef {"wall" | "cpu" | "count"} Weight */
-/** @typedef {{view: View, system: boolean, idle: boolean, runtime: boolean}} Shape shown beside the user's own */
-/** @typedef {{folded: {idle: number, system: number}, counts: {idle: number, system: number}}} Hidden weight and goroutines */
+/** @typedef {import("./placing.js").Shape} Shape */
+/** @typedef {import("./placing.js").View} View */
+/** @typedef {"wall" | "cpu" | "waiting" | "count"} Weight `waiting` is the wall time of those that wait */
+/** @typedef {{idle: number, system: number, filtered: number}} Aside */
+/** @typedef {{folded: Aside, counts: Aside}} Hidden weight and goroutines */
 
-/** Where a row key belongs when not to a node. */
-const UNKNOWN = -1;
-const ELSEWHERE = -2;
-const IDLE = -3;
-const SYSTEM = -4;
+/** A row key not placed yet. */
+const UNKNOWN = -9;
 
 /** Bits of a node's flags beyond those of frames. */
 export const LANE = 4;
+export const CALLERS = 8;
+/** The node with the callers, in a sandwich. */
+export const ABOVE = 1;
 
 /** A category is a node's own when it is ahead by this share of its weight: nine tenths against one. */
 const CLEAR = 0.8;
+/** A change of less than this share of everything is not told from none. */
+const LEAST_CHANGE = 0.002;
 
 const ROOT_NAME = "all goroutines";
+const FIRST_CAPACITY = 256;
+
+/** Columns of a tree that are filled once, when a node is made. */
+const MADE = /** @type {const} */ (["parent", "name", "flags", "depth", "frame", "category", "firstChild", "nextSibling"]);
+
+/**
+ * A column twice as long.
+ * @template {Int32Array | Uint32Array | Uint16Array | Uint8Array | Int8Array | Float64Array | Float32Array} T
+ * @param {T} column @param {number} capacity @returns {T}
+ */
+function longer(column, capacity) {
+  const out = /** @type {T} */ (new /** @type {any} */ (column.constructor)(capacity));
+  out.set(/** @type {any} */ (column));
+  return out;
+}
 
 export class CallTree {
   #ids = new Pairs();
-  /** Of each node: parent node, string, flags, depth, a frame of it, how many source lines it stands for. @type {number[]} */
-  parent = [-1];
-  /** @type {number[]} */
-  name = [0];
-  /** @type {number[]} */
-  flags = [LANE];
-  /** @type {number[]} */
-  depth = [0];
-  /** @type {number[]} */
-  frame = [-1];
-  /** @type {number[]} */
-  lines = [0];
-  /** Category of a lane, -1 of other nodes. @type {number[]} */
-  category = [-1];
-  /** Siblings as linked lists in their fixed order; -1 ends one. @type {number[]} */
-  firstChild = [-1];
-  /** @type {number[]} */
-  nextSibling = [-1];
+  /** How many nodes there are. */
+  size = 0;
+  /** Of each node: parent, string, flags, distance from the root, a frame of it, category of a lane or -1. */
+  parent = new Int32Array(FIRST_CAPACITY);
+  name = new Uint32Array(FIRST_CAPACITY);
+  flags = new Uint8Array(FIRST_CAPACITY);
+  depth = new Uint16Array(FIRST_CAPACITY);
+  frame = new Int32Array(FIRST_CAPACITY);
+  category = new Int8Array(FIRST_CAPACITY);
+  /** Siblings as linked lists in their fixed order; -1 ends one. */
+  firstChild = new Int32Array(FIRST_CAPACITY);
+  nextSibling = new Int32Array(FIRST_CAPACITY);
   /** Of each node: weight of its own, and with all below it. */
-  self = new Float64Array(64);
-  total = new Float64Array(64);
+  self = new Float64Array(0);
+  total = new Float64Array(0);
   /** Of each node: bits of the categories of the rows at or below it that weigh anything. */
-  mask = new Uint16Array(64);
+  mask = new Uint16Array(0);
   /** Of each node: the category that nearly all its weight is of, or -1; how far that is ahead of the others. */
-  lead = new Int8Array(64);
-  #ahead = new Float64Array(64);
+  lead = new Int8Array(0);
+  #ahead = new Float64Array(0);
   /** Of each node: 1 it matches the search, 2 something above it does, 4 something below it does. */
-  match = new Uint8Array(64);
-  /** Weight of all that matches, nothing counted twice. */
+  match = new Uint8Array(0);
+  /** Weight of all that matches, nothing counted twice; how many nodes with weight match. */
   matched = 0;
+  matches = 0;
+  /** Of each node, when compared: what it weighed in the other span, scaled; the change, -1 vanished … 1 new. @type {Float64Array | null} */
+  base = null;
+  /** @type {Float32Array | null} */
+  delta = null;
   /** @type {Hidden} */
-  hidden = { folded: { idle: 0, system: 0 }, counts: { idle: 0, system: 0 } };
-  /** Node of each row key, or one of the constants above. @type {number[]} */
-  #leaves = [];
+  hidden = { folded: { idle: 0, system: 0, filtered: 0 }, counts: { idle: 0, system: 0, filtered: 0 } };
+  /** Node of each row key, or one of placing.js's constants; in a sandwich also among the callers. */
+  #leaf = new Int32Array(0);
+  #leafAbove = new Int32Array(0);
+  /** Parents that got children since their children were put in order. @type {number[]} */
+  #unordered = [];
+  #placing;
+  /** Which strings match the search: 0 not known, 1 no, 2 yes. */
+  #stringMatch = new Uint8Array(0);
+  /** @type {Search | null} */
+  #search = null;
 
   /** @param {Reading} reading @param {Shape} shape */
   constructor(reading, shape) {
     this.reading = reading;
     this.dictionary = reading.dictionary;
     this.shape = shape;
-    this.name[0] = this.dictionary.string(ROOT_NAME);
-  }
-
-  get size() {
-    return this.parent.length;
+    const name = this.dictionary.string(shape.focus || ROOT_NAME);
+    this.#add(-1, name, shape.focus === "" ? LANE : 0, -1, -1);
+    if (shape.focus !== "") this.depth[this.child(0, name, LANE | CALLERS, -1, -1)] = 0;
+    this.#placing = new Placing(this);
   }
 
   /** @param {number} node */
@@ -88,150 +113,187 @@ export class CallTree {
     return this.dictionary.strings[this.name[node]];
   }
 
-  /** @param {number} parent @param {number} name string @param {number} lane 1 or 0 */
-  #find(parent, name, lane) {
-    return this.#ids.find(parent, name * 2 + lane) + 1;
+  /** The root a node belongs to: 0, or the callers'. @param {number} node */
+  rootOf(node) {
+    if (this.shape.focus === "") return 0;
+    let at = node;
+    while (at > ABOVE) at = this.parent[at];
+    return at;
   }
 
   /** @param {number} parent @param {number} name @param {number} flags @param {number} frame @param {number} category */
-  #child(parent, name, flags, frame, category) {
-    const id = this.#ids.intern(parent, name * 2 + (flags & LANE ? 1 : 0)) + 1;
-    if (id === this.size) {
-      this.parent.push(parent);
-      this.name.push(name);
-      this.flags.push(flags);
-      this.depth.push(this.depth[parent] + 1);
-      this.frame.push(frame);
-      this.lines.push(1);
-      this.category.push(category);
-      this.firstChild.push(-1);
-      this.nextSibling.push(-1);
-      this.#link(parent, id);
-    } else if (frame >= 0 && frame !== this.frame[id]) {
-      this.lines[id]++;
+  #add(parent, name, flags, frame, category) {
+    const id = this.size++;
+    if (id === this.parent.length) {
+      for (const column of MADE) /** @type {any} */ (this)[column] = longer(this[column], id * 2);
     }
+    this.parent[id] = parent;
+    this.name[id] = name;
+    this.flags[id] = flags;
+    this.depth[id] = parent < 0 ? 0 : Math.min(0xffff, this.depth[parent] + 1);
+    this.frame[id] = frame;
+    this.category[id] = category;
+    this.firstChild[id] = -1;
+    this.nextSibling[id] = -1;
     return id;
   }
 
-  /** @param {number} a @param {number} b whether node a stands before its sibling b */
-  #before(a, b) {
-    const laneA = this.flags[a] & LANE;
-    const laneB = this.flags[b] & LANE;
-    if (laneA !== laneB) return laneA !== 0;
-    if (laneA && this.category[a] !== this.category[b]) return this.category[a] < this.category[b];
-    return this.nameOf(a) < this.nameOf(b);
-  }
-
-  /** @param {number} parent @param {number} node */
-  #link(parent, node) {
-    let previous = -1;
-    let next = this.firstChild[parent];
-    while (next >= 0 && this.#before(next, node)) {
-      previous = next;
-      next = this.nextSibling[next];
-    }
-    this.nextSibling[node] = next;
-    if (previous < 0) this.firstChild[parent] = node;
-    else this.nextSibling[previous] = node;
-  }
-
-  /** @param {number} key @returns {number} node, or where else it belongs */
-  #place(key) {
-    const { view, system, idle } = this.shape;
-    const { state, lane, category, aside } = this.reading.of(key);
-    if (view === "cpu" && state === "waiting") return ELSEWHERE;
-    if (view === "blocked" && state !== "waiting") return ELSEWHERE;
-    if (aside === "system" && !system) return SYSTEM;
-    if (aside === "idle" && !idle) return IDLE;
-    const string = this.dictionary.string(lane);
-    let node = view === "state" ? this.#child(0, string, LANE, -1, category) : 0;
-    for (const frame of this.#frames(key)) {
-      node = this.#child(node, this.dictionary.frameFunction[frame], this.dictionary.frameFlags[frame], frame, -1);
-    }
-    return view === "blocked" ? this.#child(node, string, LANE, -1, category) : node;
-  }
-
   /**
-   * The frames to show of a row key, outermost first. What parks a goroutine inside the runtime says
-   * no more than the wait reason does; where CPU time is spent inside it does.
-   * @param {number} key @returns {number[]}
+   * The child of a node by that name, made when there is none.
+   * @param {number} parent @param {number} name string @param {number} flags @param {number} frame @param {number} category of a lane, else -1
    */
-  #frames(key) {
-    const { state, aside } = this.reading.of(key);
-    const frames = this.dictionary.framesOf(this.dictionary.keyStack[key]);
-    if (this.shape.runtime || aside === "system") return frames;
-    const hidden = (/** @type {number} */ frame) => isInternal(this.dictionary, frame);
-    const start = frames.findIndex((frame) => !hidden(frame));
-    if (start < 0) return frames;
-    let end = frames.length;
-    if (state === "waiting") while (end > start + 1 && hidden(frames[end - 1])) end--;
-    return frames.slice(start, end);
+  child(parent, name, flags, frame, category) {
+    const id = this.#ids.intern(parent, name * 2 + (flags & LANE ? 1 : 0)) + 1;
+    if (id < this.size) return id;
+    this.#add(parent, name, flags, frame, category);
+    if (flags & CALLERS) return id; // Not among the callees.
+    const first = this.firstChild[parent];
+    if (first >= 0 && this.#unordered.at(-1) !== parent) this.#unordered.push(parent);
+    this.nextSibling[id] = first;
+    this.firstChild[parent] = id;
+    return id;
+  }
+
+  /** Which of two siblings stands first, as a comparator. @param {number} a @param {number} b */
+  #compare(a, b) {
+    const laneA = this.flags[a] & LANE;
+    if (laneA !== (this.flags[b] & LANE)) return laneA ? -1 : 1;
+    if (laneA && this.category[a] !== this.category[b]) return this.category[a] - this.category[b];
+    return this.nameOf(a) < this.nameOf(b) ? -1 : 1;
+  }
+
+  /** Puts siblings in order where there are new ones. */
+  #order() {
+    const { firstChild, nextSibling } = this;
+    for (const parent of this.#unordered) {
+      const children = [];
+      for (let child = firstChild[parent]; child >= 0; child = nextSibling[child]) children.push(child);
+      children.sort((a, b) => this.#compare(a, b));
+      for (let i = 0; i < children.length; i++) nextSibling[children[i]] = children[i + 1] ?? -1;
+      firstChild[parent] = children[0];
+    }
+    this.#unordered = [];
   }
 
   /** The node of a row key; negative when this tree does not show it. @param {number} key */
   leaf(key) {
-    const leaves = this.#leaves;
-    while (leaves.length <= key) leaves.push(UNKNOWN);
-    if (leaves[key] === UNKNOWN) leaves[key] = this.#place(key);
-    return leaves[key];
+    if (key >= this.#leaf.length) this.#reserveKeys(key);
+    if (this.#leaf[key] === UNKNOWN) {
+      const place = this.#placing.place(key);
+      this.#leaf[key] = place;
+      this.#leafAbove[key] = place < 0 ? -1 : this.#placing.above;
+    }
+    return this.#leaf[key];
   }
 
+  /** @param {number} key */
+  #reserveKeys(key) {
+    const known = this.#leaf.length;
+    const capacity = Math.max(this.dictionary.keys, key + 1, known + (known >> 1));
+    this.#leaf = longer(this.#leaf, capacity).fill(UNKNOWN, known);
+    this.#leafAbove = longer(this.#leafAbove, capacity);
+  }
+
+  /** Makes room for the weights of all nodes. */
   #reserve() {
-    if (this.self.length >= this.size) return;
-    const capacity = this.size * 2;
-    this.self = new Float64Array(capacity);
-    this.total = new Float64Array(capacity);
-    this.mask = new Uint16Array(capacity);
-    this.lead = new Int8Array(capacity);
-    this.#ahead = new Float64Array(capacity);
-    this.match = new Uint8Array(capacity);
+    const capacity = this.parent.length;
+    if (this.self.length >= capacity) return;
+    this.self = longer(this.self, capacity);
+    this.total = longer(this.total, capacity);
+    this.mask = longer(this.mask, capacity);
+    this.lead = longer(this.lead, capacity);
+    this.#ahead = longer(this.#ahead, capacity);
+    this.match = longer(this.match, capacity);
   }
 
   /** Calls `each(key, weight)` for every row key that weighs anything. @param {Fold} fold @param {Weight} weight @param {(key: number, weight: number) => void} each */
-  static each(fold, weight, each) {
+  each(fold, weight, each) {
     if (weight === "count") {
       const last = fold.last;
       if (last === undefined) return;
       for (let i = 0; i < last.key.length; i++) if (last.count[i] > 0) each(last.key[i], last.count[i]);
       return;
     }
-    const sums = fold[weight];
-    for (let key = 0; key < sums.length; key++) if (sums[key] > 0) each(key, sums[key]);
+    const { reading } = this;
+    const sums = fold[weight === "waiting" ? "wall" : weight];
+    const keys = Math.min(sums.length, this.dictionary.keys);
+    for (let key = 0; key < keys; key++) {
+      if (sums[key] > 0 && (weight !== "waiting" || reading.of(key).state === "waiting")) each(key, sums[key]);
+    }
+  }
+
+  /** Places whatever weighs anything. @param {Fold} fold @param {Weight} weight */
+  #place(fold, weight) {
+    this.each(fold, weight, (key) => this.leaf(key));
+    if (weight !== "count") this.each(fold, "count", (key) => this.leaf(key));
+    this.#order();
+    this.#reserve();
   }
 
   /** Weighs all nodes by the window. @param {Fold} fold @param {Weight} weight @param {Search | null} search */
   weigh(fold, weight, search) {
-    CallTree.each(fold, weight, (key) => this.leaf(key));
-    CallTree.each(fold, "count", (key) => this.leaf(key));
-    this.#reserve();
-    const { self, total, mask, size } = this;
-    self.fill(0, 0, size);
-    mask.fill(0, 0, size);
-    this.#ahead.fill(0, 0, size);
-    const { folded, counts } = this.hidden;
-    folded.idle = folded.system = counts.idle = counts.system = 0;
-    CallTree.each(fold, weight, (key, value) => {
-      const leaf = this.#leaves[key];
-      if (leaf >= 0) {
-        const { category } = this.reading.of(key);
-        self[leaf] += value;
-        mask[leaf] |= 1 << category;
-        this.#vote(leaf, category, value);
-      } else if (leaf === IDLE) folded.idle += value;
-      else if (leaf === SYSTEM) folded.system += value;
+    this.#place(fold, weight);
+    this.base = this.delta = null;
+    this.self.fill(0, 0, this.size);
+    this.mask.fill(0, 0, this.size);
+    this.#ahead.fill(0, 0, this.size);
+    this.lead.fill(-1, 0, this.size);
+    this.#weighLeaves(fold, weight);
+    this.#countHidden(fold);
+    this.#addUp();
+    this.#findMatches(search);
+  }
+
+  /** @param {Fold} fold @param {Weight} weight */
+  #weighLeaves(fold, weight) {
+    const { folded } = this.hidden;
+    folded.idle = folded.system = folded.filtered = 0;
+    const { self, mask, reading } = this;
+    const [leaves, above, sandwich] = [this.#leaf, this.#leafAbove, this.shape.focus !== ""];
+    this.each(fold, weight, (key, value) => {
+      const leaf = leaves[key];
+      if (leaf < 0) {
+        if (leaf === IDLE) folded.idle += value;
+        else if (leaf === SYSTEM) folded.system += value;
+        else if (leaf === FILTERED) folded.filtered += value;
+        return;
+      }
+      const { category } = reading.of(key);
+      self[leaf] += value;
+      mask[leaf] |= 1 << category;
+      this.#vote(leaf, category, value);
+      if (!sandwich) return;
+      self[above[key]] += value;
+      mask[above[key]] |= 1 << category;
+      this.#vote(above[key], category, value);
     });
-    CallTree.each(fold, "count", (key, value) => {
-      if (this.#leaves[key] === IDLE) counts.idle += value;
-      else if (this.#leaves[key] === SYSTEM) counts.system += value;
+  }
+
+  /** @param {Fold} fold */
+  #countHidden(fold) {
+    const { counts } = this.hidden;
+    counts.idle = counts.system = counts.filtered = 0;
+    this.each(fold, "count", (key, value) => {
+      const leaf = this.#leaf[key];
+      if (leaf === IDLE) counts.idle += value;
+      else if (leaf === SYSTEM) counts.system += value;
+      else if (leaf === FILTERED) counts.filtered += value;
     });
+  }
+
+  /** Adds the weights of children to their parents'. */
+  #addUp() {
+    const { self, total, mask, parent, flags, lead, size } = this;
+    const ahead = this.#ahead;
     total.set(self.subarray(0, size));
     for (let node = size - 1; node > 0; node--) {
-      total[this.parent[node]] += total[node];
-      mask[this.parent[node]] |= mask[node];
-      this.#vote(this.parent[node], this.lead[node], this.#ahead[node]);
+      if (flags[node] & CALLERS || total[node] === 0) continue;
+      const up = parent[node];
+      total[up] += total[node];
+      mask[up] |= mask[node];
+      this.#vote(up, lead[node], ahead[node]);
     }
-    for (let node = 0; node < size; node++) if (this.#ahead[node] < CLEAR * total[node]) this.lead[node] = -1;
-    this.#findMatches(search);
+    for (let node = 0; node < size; node++) if (ahead[node] < CLEAR * total[node]) lead[node] = -1;
   }
 
   /**
@@ -250,21 +312,62 @@ export class CallTree {
     }
   }
 
+  /**
+   * Compares what was weighed last with another span: fills `base` and `delta`. Nodes that only the
+   * other span has are made, and weigh nothing here.
+   * @param {Fold} fold @param {Weight} weight
+   * @param {number | "share"} scale of its weights (the ratio of the spans' lengths), or so that both totals are equal
+   */
+  compare(fold, weight, scale) {
+    this.#place(fold, weight);
+    const { total, parent, flags, size } = this;
+    const base = new Float64Array(this.parent.length);
+    const delta = new Float32Array(this.parent.length);
+    this.each(fold, weight, (key, value) => {
+      const leaf = this.#leaf[key];
+      if (leaf < 0) return;
+      base[leaf] += value;
+      if (this.shape.focus !== "") base[this.#leafAbove[key]] += value;
+    });
+    for (let node = size - 1; node > 0; node--) if (!(flags[node] & CALLERS)) base[parent[node]] += base[node];
+    const factor = scale !== "share" ? scale : base[0] > 0 ? total[0] / base[0] : 1;
+    const least = LEAST_CHANGE * Math.max(total[0], base[0] * factor);
+    for (let node = 0; node < size; node++) {
+      base[node] *= factor;
+      const larger = Math.max(total[node], base[node], least);
+      delta[node] = larger > 0 ? (total[node] - base[node]) / larger : 0;
+    }
+    this.base = base;
+    this.delta = delta;
+  }
+
   /** @param {Search | null} search */
   #findMatches(search) {
-    const { match, parent, total, size } = this;
-    this.matched = 0;
+    const { match, parent, total, flags, size } = this;
+    this.matched = this.matches = 0;
     match.fill(0, 0, size);
     if (search === null) return;
-    for (let node = 1; node < size; node++) {
-      const above = match[parent[node]] & 3;
-      const own = search.matches(this.nameOf(node)) ? 1 : 0;
+    for (let node = this.shape.focus === "" ? 1 : 0; node < size; node++) {
+      const above = node === 0 || flags[node] & CALLERS ? 0 : match[parent[node]] & 3;
+      const own = this.#matches(search, this.name[node]) ? 1 : 0;
       match[node] = own | (above ? 2 : 0);
-      if (own && !above) this.matched += total[node];
+      if (own && total[node] > 0 && !(flags[node] & CALLERS)) this.matches++;
+      if (own && !above && this.rootOf(node) === 0) this.matched += total[node];
     }
     for (let node = size - 1; node > 0; node--) {
-      if (match[node] & 5 && total[node] > 0) match[parent[node]] |= 4;
+      if (match[node] & 5 && total[node] > 0 && !(flags[node] & CALLERS)) match[parent[node]] |= 4;
     }
+  }
+
+  /** @param {Search} search @param {number} string */
+  #matches(search, string) {
+    if (search !== this.#search) {
+      this.#search = search;
+      this.#stringMatch.fill(0);
+    }
+    if (string >= this.#stringMatch.length) this.#stringMatch = longer(this.#stringMatch, this.dictionary.strings.length + 1024);
+    this.#stringMatch[string] ||= search.matches(this.dictionary.strings[string]) ? 2 : 1;
+    return this.#stringMatch[string] === 2;
   }
 
   /** Nodes from just below the root down to this one. @param {number} node @returns {number[]} */
@@ -288,48 +391,25 @@ export class CallTree {
   resolve(address) {
     let node = 0;
     for (const { name, lane } of address) {
-      const next = this.#find(node, this.dictionary.string(name), lane ? 1 : 0);
+      const next = this.#ids.find(node, this.dictionary.string(name) * 2 + (lane ? 1 : 0)) + 1;
       if (next > 0) node = next;
       else if (!lane) return { node, whole: false };
     }
     return { node, whole: true };
   }
 
-  /** Row keys whose node is this one or below it. @param {number} node @returns {number[]} */
+  /** Of each row key: 1 when it is at this node or below it. @param {number} node @returns {Uint8Array} */
   keysBelow(node) {
     const below = new Uint8Array(this.size);
     below[node] = 1;
-    for (let at = node + 1; at < this.size; at++) below[at] |= below[this.parent[at]];
-    const keys = [];
-    for (let key = 0; key < this.#leaves.length; key++) {
-      const leaf = this.#leaves[key];
-      if (leaf >= 0 && below[leaf]) keys.push(key);
+    for (let at = Math.max(node, 1) + (node === ABOVE ? 1 : 0); at < this.size; at++) {
+      if (!(this.flags[at] & CALLERS)) below[at] |= below[this.parent[at]];
     }
+    const leaves = this.rootOf(node) === ABOVE ? this.#leafAbove : this.#leaf;
+    const keys = new Uint8Array(leaves.length);
+    for (let key = 0; key < keys.length; key++) if (this.#leaf[key] >= 0) keys[key] = below[leaves[key]];
     return keys;
-  }
-
-  /** What the rows at or below a node are doing. @param {number} node @param {Fold} fold @param {Weight} weight @returns {Breakdown} */
-  breakdown(node, fold, weight) {
-    const keys = this.keysBelow(node);
-    const within = new Set(keys);
-    const parts = CATEGORIES.map(() => 0);
-    /** @type {Map<string, number>} */
-    const lanes = new Map();
-    let count = 0;
-    let stale = 0;
-    CallTree.each(fold, weight, (key, value) => {
-      if (!within.has(key)) return;
-      const { lane, category } = this.reading.of(key);
-      parts[category] += value;
-      lanes.set(lane, (lanes.get(lane) ?? 0) + value);
-      if (this.dictionary.keyFlags[key] & STALE) stale += value;
-    });
-    CallTree.each(fold, "count", (key, value) => {
-      if (within.has(key)) count += value;
-    });
-    return { parts, lanes, count, stale, longest: fold.longest(keys) };
   }
 }
 
 /** @typedef {{name: string, lane: boolean}} Step */
-/** @typedef {{parts: number[], lanes: Map<string, number>, count: number, stale: number, longest: number}} Breakdown */

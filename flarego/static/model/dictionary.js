@@ -21,6 +21,9 @@ export const RUNTIME = 2;
 export const STALE = 1;
 export const THREAD = 2;
 
+/** Functions the runtime lends to other packages (sync.runtime_…) carry their borrower's name. */
+const LENT = /\.runtime_\w+$/;
+
 const MAX_STACKS = 1 << 21;
 const MAX_STRINGS = 1 << 20;
 const MAX_KEYS = 1 << 20;
@@ -46,6 +49,8 @@ export class Dictionary {
   frameLine = [];
   /** @type {number[]} */
   frameFlags = [];
+  /** Of each frame: 1 when it is the runtime's own. @type {number[]} */
+  frameInternal = [];
 
   #stacks = new Pairs();
   /** Of each stack: the stack without its innermost frame, that frame, how many there are. Stack 0 is empty. @type {number[]} */
@@ -97,6 +102,7 @@ export class Dictionary {
       this.frameFile.push(file);
       this.frameLine.push(line);
       this.frameFlags.push(flags);
+      this.frameInternal.push(flags & RUNTIME || LENT.test(this.strings[name]) ? 1 : 0);
     }
     return id;
   }

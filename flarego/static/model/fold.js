@@ -123,13 +123,12 @@ export class Fold {
     return [];
   }
 
-  /** Longest wait of each key over the window, ns. @param {Iterable<number>} keys */
-  longest(keys) {
-    const wanted = new Set(keys);
+  /** The longest wait over the window of any of the keys, ns. @param {Uint8Array} wanted of each key: 1 it counts */
+  longest(wanted) {
     let longest = 0;
     for (let e = this.#head; e < this.entries.length; e++) {
       const { key, wait } = this.entries[e];
-      for (let i = 0; i < key.length; i++) if (wait[i] > longest && wanted.has(key[i])) longest = wait[i];
+      for (let i = 0; i < key.length; i++) if (wait[i] > longest && wanted[key[i]]) longest = wait[i];
     }
     return longest;
   }

@@ -17,7 +17,6 @@ export const IDLE_FUNCTIONS = Object.freeze(new Set([
   "net/http.(*connReader).backgroundRead",
   "net/http.(*persistConn).readLoop",
   "net/http.(*persistConn).writeLoop",
-  "net/http.(*conn).serve",
   "net/http.(*Server).Serve",
   "os/signal.loop",
   "os/signal.signal_recv",
@@ -44,20 +43,74 @@ const LAUNCHERS = /^runtime\.|\.gowrap\d+$|^(sync\.\(\*WaitGroup\)\.Go|golang\.o
 const CONNECTION = "net/http.(*conn).serve";
 const HANDLER = "net/http.serverHandler.ServeHTTP";
 
-/**
- * Whether a goroutine waiting with this stack and reason is parked by design.
- * @param {Dictionary} dictionary
- * @param {number} stack
- * @param {string} reason
- */
-export function isIdle(dictionary, stack, reason) {
-  const names = dictionary.framesOf(stack)
-    .filter((frame) => !isInternal(dictionary, frame))
-    .map((frame) => dictionary.functionName(frame))
-    .filter((name) => !LAUNCHERS.test(name));
-  if (names.length === 0) return false;
-  const named = names.find((name) => IDLE_FUNCTIONS.has(name));
-  if (named !== undefined && !(named === CONNECTION && names.includes(HANDLER))) return true;
-  if (!LOOP_REASONS.test(reason)) return false;
-  return names.length === 1 || (names.length === 2 && WAITERS.has(names[1]));
+/** What a frame is to the two rules. */
+const PASSED = 0;
+const PLAIN = 1;
+const NAMED = 2;
+const SERVING = 3;
+const HANDLING = 4;
+const WAITER = 5;
+
+/** What is known of a stack, as bits; the two lowest count the frames that matter, three and more alike. */
+const MANY = 3;
+const HAS_NAMED = 4;
+const HAS_SERVING = 8;
+const HAS_HANDLING = 16;
+const ENDS_WAITING = 32;
+const KNOWN = 128;
+
+/** Answers for the stacks of one dictionary; each stack and frame is looked at once. */
+export class Idleness {
+  /** Kind of each frame, plus 1. @type {number[]} */
+  #kinds = [];
+  /** @type {number[]} */
+  #stacks = [KNOWN];
+
+  /** @param {Dictionary} dictionary */
+  constructor(dictionary) {
+    this.dictionary = dictionary;
+  }
+
+  /** @param {number} frame */
+  #kindOf(frame) {
+    if (isInternal(this.dictionary, frame)) return PASSED;
+    const name = this.dictionary.functionName(frame);
+    if (LAUNCHERS.test(name)) return PASSED;
+    if (name === CONNECTION) return SERVING;
+    if (name === HANDLER) return HANDLING;
+    if (IDLE_FUNCTIONS.has(name)) return NAMED;
+    return WAITERS.has(name) ? WAITER : PLAIN;
+  }
+
+  /** @param {number} before bits of the stack without the frame @param {number} frame */
+  #with(before, frame) {
+    const kind = (this.#kinds[frame] ??= this.#kindOf(frame) + 1) - 1;
+    if (kind === PASSED) return before;
+    let bits = (before & ~(MANY | ENDS_WAITING)) | Math.min(MANY, (before & MANY) + 1);
+    if (kind === WAITER) bits |= ENDS_WAITING;
+    if (kind === HANDLING) bits |= HAS_HANDLING;
+    if (kind === SERVING && !(before & HAS_NAMED)) bits |= HAS_SERVING;
+    if (kind === NAMED && !(before & HAS_SERVING)) bits |= HAS_NAMED;
+    return bits;
+  }
+
+  /** @param {number} stack */
+  #bits(stack) {
+    const { stackParent, stackFrame } = this.dictionary;
+    const way = [];
+    let at = stack;
+    for (; this.#stacks[at] === undefined; at = stackParent[at]) way.push(at);
+    let bits = this.#stacks[at];
+    for (let i = way.length - 1; i >= 0; i--) bits = this.#stacks[way[i]] = this.#with(bits, stackFrame[way[i]]);
+    return bits;
+  }
+
+  /** Whether a goroutine waiting with this stack and reason is parked by design. @param {number} stack @param {string} reason */
+  of(stack, reason) {
+    const bits = this.#bits(stack);
+    if (bits & HAS_NAMED) return true;
+    if (bits & HAS_SERVING && !(bits & HAS_HANDLING)) return true;
+    if (!LOOP_REASONS.test(reason)) return false;
+    return (bits & MANY) === 1 || ((bits & MANY) === 2 && (bits & ENDS_WAITING) !== 0);
+  }
 }

@@ -1,22 +1,32 @@
 /**
  * The boxes of a flame graph that can be seen, as columns.
  *
- * Cost is proportional to what is drawn: a subtree narrower than a device pixel is passed over whole
- * and leaves one grey mark, so nothing is lost silently. The zoomed node and everything above it are
- * as wide as the view.
+ * Cost is proportional to what is drawn: a subtree narrower than a device pixel or beside the view is
+ * passed over whole; what is too narrow leaves one grey mark, so nothing is lost silently. The zoomed
+ * node and everything above it are as wide as the view, or wider: `range` is the part of its width
+ * that is in view.
  */
 
+import { ABOVE } from "./calltree.js";
+
 /** @typedef {import("./calltree.js").CallTree} CallTree */
+/** @typedef {{from: number, to: number}} Range parts of the zoomed node's width, 0 … 1 */
+/** @typedef {{zoom: number, range: Range, width: number, top: number, bottom: number, least?: number}} Sight
+ *   zoomed node, CSS pixels across, rows [top, bottom) in view, the narrowest box drawn */
+
+/** All of the zoomed node. */
+export const WHOLE = Object.freeze({ from: 0, to: 1 });
 
 export class Boxes {
   n = 0;
-  /** Node, left edge and width in CSS pixels, row from the top. `node` -1: something too narrow to draw. */
+  /** Node, left edge and width in CSS pixels, row: distance from the root, negative for callers. `node` -1: too narrow to draw. */
   node = new Int32Array(256);
   x = new Float32Array(256);
   width = new Float32Array(256);
-  row = new Uint16Array(256);
-  /** Rows there are, drawn or not. */
-  rows = 0;
+  row = new Int16Array(256);
+  /** Rows there are, drawn or not: from the first, 0 or less, to the one past the last. */
+  first = 0;
+  end = 0;
 
   /** @param {number} node @param {number} x @param {number} width @param {number} row */
   add(node, x, width, row) {
@@ -35,6 +45,11 @@ export class Boxes {
     }
   }
 
+  /** The place of a node among the boxes, or -1. @param {number} node */
+  find(node) {
+    return node < 0 ? -1 : this.node.subarray(0, this.n).indexOf(node);
+  }
+
   /** The node drawn at a place, or -1. @param {number} x @param {number} row */
   at(x, row) {
     for (let i = 0; i < this.n; i++) {
@@ -44,56 +59,73 @@ export class Boxes {
   }
 }
 
-/**
- * Lays out the tree seen from `zoom` into `boxes`, of which only rows in [top, bottom) are kept.
- * @param {CallTree} tree
- * @param {number} zoom node
- * @param {number} width CSS pixels
- * @param {number} top
- * @param {number} bottom
- * @param {Boxes} boxes
- * @param {number} [least] narrower boxes are not drawn, CSS pixels
- */
-export function layout(tree, zoom, width, top, bottom, boxes, least = 1) {
-  boxes.n = 0;
-  const { total, depth, parent } = tree;
-  for (let node = zoom; node >= 0; node = parent[node]) {
-    if (depth[node] >= top && depth[node] < bottom) boxes.add(node, 0, width, depth[node]);
-  }
-  boxes.rows = depth[zoom] + 1;
-  if (total[zoom] > 0) descend(tree, zoom, width / total[zoom], top, bottom, boxes, least);
+/** Lays out what of the tree is in sight; in a sandwich both halves, of which only one is zoomed. @param {CallTree} tree @param {Sight} sight @param {Boxes} boxes */
+export function layout(tree, sight, boxes) {
+  boxes.n = boxes.first = boxes.end = 0;
+  if (tree.shape.focus === "") return half(tree, sight, 1, boxes);
+  const zoomed = tree.rootOf(sight.zoom);
+  half(tree, zoomed === 0 ? sight : { ...sight, zoom: 0, range: WHOLE }, 1, boxes);
+  half(tree, zoomed === ABOVE ? sight : { ...sight, zoom: ABOVE, range: WHOLE }, -1, boxes);
 }
 
-/** @param {CallTree} tree @param {number} zoom @param {number} factor pixels per weight @param {number} top @param {number} bottom @param {Boxes} boxes @param {number} least */
-function descend(tree, zoom, factor, top, bottom, boxes, least) {
+/** @param {CallTree} tree @param {Sight} sight @param {1 | -1} way rows count @param {Boxes} boxes */
+function half(tree, sight, way, boxes) {
+  const { zoom, range, width } = sight;
+  const { total, depth, parent } = tree;
+  const factor = total[zoom] > 0 ? width / (total[zoom] * (range.to - range.from)) : 0;
+  const left = 0 - range.from * total[zoom] * factor;
+  for (let node = zoom; node >= 0; node = node === ABOVE && way < 0 ? -1 : parent[node]) {
+    const row = way * depth[node];
+    // A box that begins outside is drawn from the edge on, so that its label can be read.
+    if (row >= sight.top && row < sight.bottom && !(way < 0 && row === 0)) boxes.add(node, 0, width, row);
+  }
+  const deepest = factor > 0 ? descend(tree, sight, way, factor, left, boxes) : depth[zoom];
+  if (way > 0) boxes.end = deepest + 1;
+  else boxes.first = -deepest;
+}
+
+/**
+ * Adds all boxes below the zoomed node; gives back the greatest depth there is.
+ * @param {CallTree} tree @param {Sight} sight @param {1 | -1} way @param {number} factor pixels per weight
+ * @param {number} left edge of the zoomed node @param {Boxes} boxes
+ */
+function descend(tree, { zoom, width, top, bottom, least = 1 }, way, factor, left, boxes) {
   const { total, depth, parent, firstChild, nextSibling } = tree;
-  /** Left edge of the next child at each depth. @type {number[]} */
+  /** Right edge of the box entered at each depth. @type {number[]} */
   const edge = [];
+  let deepest = depth[zoom];
   let node = firstChild[zoom];
-  let x = 0;
-  let restEnd = -1;
+  let x = left;
+  let restEnd = -Infinity;
   while (node >= 0) {
     const w = total[node] * factor;
-    const row = depth[node];
-    if (w >= least) {
-      if (row >= top && row < bottom) boxes.add(node, x, w, row);
-      if (row >= boxes.rows) boxes.rows = row + 1;
-      if (firstChild[node] >= 0) {
-        edge[row] = x + w;
-        node = firstChild[node];
-        restEnd = -1;
-        continue;
+    const end = x + w;
+    const row = way * depth[node];
+    if (w > 0 && end > 0 && x < width) {
+      const inView = row >= top && row < bottom;
+      if (w >= least) {
+        const from = x < 0 ? 0 : x;
+        if (inView) boxes.add(node, from, (end > width ? width : end) - from, row);
+        if (depth[node] > deepest) deepest = depth[node];
+        if (firstChild[node] >= 0) {
+          edge[depth[node]] = end;
+          node = firstChild[node];
+          restEnd = -Infinity;
+          continue;
+        }
+      } else if (inView && x >= restEnd) {
+        boxes.add(-1, Math.min(x, width - 1), 1, row);
+        restEnd = x + 1;
       }
-    } else if (w > 0 && row >= top && row < bottom && x >= restEnd) {
-      boxes.add(-1, Math.min(x, total[zoom] * factor - 1), 1, row);
-      restEnd = x + 1;
     }
-    x += w;
-    while (nextSibling[node] < 0 && parent[node] !== zoom) {
+    x = end;
+    // Whatever is to the right of the view stays there, with all that follows beside it.
+    while ((nextSibling[node] < 0 || x >= width) && parent[node] !== zoom) {
       node = parent[node];
       x = edge[depth[node]];
-      restEnd = -1;
+      restEnd = -Infinity;
     }
-    node = nextSibling[node];
+    node = x >= width ? -1 : nextSibling[node];
   }
+  return deepest;
 }

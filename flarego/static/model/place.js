@@ -6,7 +6,6 @@
  */
 
 import { packageOf } from "./format.js";
-import { RUNTIME } from "./dictionary.js";
 
 /** @typedef {import("./dictionary.js").Dictionary} Dictionary */
 
@@ -16,7 +15,7 @@ import { RUNTIME } from "./dictionary.js";
  * @param {Dictionary} dictionary @param {number} frame
  */
 export function isInternal(dictionary, frame) {
-  return (dictionary.frameFlags[frame] & RUNTIME) !== 0 || /\.runtime_\w+$/.test(dictionary.functionName(frame));
+  return dictionary.frameInternal[frame] === 1;
 }
 
 /** Whether a function is of Go's standard library: its import path's first element has no dot. @param {string} name @param {string} module the target's own */

@@ -5,7 +5,7 @@
 
 import { categoryOf, laneOf } from "./category.js";
 import { THREAD } from "./dictionary.js";
-import { isIdle } from "./idle.js";
+import { Idleness } from "./idle.js";
 
 /** @typedef {import("./dictionary.js").Dictionary} Dictionary */
 /** @typedef {{states: readonly string[], reasons: readonly string[], module: string}} Names of the process message */
@@ -15,11 +15,15 @@ import { isIdle } from "./idle.js";
 export class Reading {
   /** @type {Meaning[]} */
   #known = [];
+  /** Meanings by state, reason and why they are set aside: few, however many keys. @type {Map<number, Meaning>} */
+  #meanings = new Map();
+  #idleness;
 
   /** @param {Dictionary} dictionary @param {Names} names */
   constructor(dictionary, names) {
     this.dictionary = dictionary;
     this.names = names;
+    this.#idleness = new Idleness(dictionary);
   }
 
   /** @param {number} key @returns {Meaning} */
@@ -30,15 +34,17 @@ export class Reading {
   /** @param {number} key @returns {Meaning} */
   #read(key) {
     const { dictionary, names } = this;
-    const state = names.states[dictionary.keyState[key]] ?? "other";
-    const reason = names.reasons[dictionary.keyReason[key]] ?? "";
-    return {
-      state,
-      reason,
-      lane: laneOf(state, reason),
-      category: categoryOf(state, reason),
-      aside: this.#aside(key, state, reason),
-    };
+    const [s, r] = [dictionary.keyState[key], dictionary.keyReason[key]];
+    const state = names.states[s] ?? "other";
+    const reason = names.reasons[r] ?? "";
+    const aside = this.#aside(key, state, reason);
+    const id = (s << 12) | (r << 4) | aside.length;
+    let meaning = this.#meanings.get(id);
+    if (meaning === undefined) {
+      meaning = { state, reason, lane: laneOf(state, reason), category: categoryOf(state, reason), aside };
+      this.#meanings.set(id, meaning);
+    }
+    return meaning;
   }
 
   /** @param {number} key @param {string} state @param {string} reason @returns {Aside} */
@@ -46,6 +52,6 @@ export class Reading {
     const { dictionary } = this;
     const group = dictionary.groups[dictionary.keyGroup[key]];
     if (group?.system || (dictionary.keyFlags[key] & THREAD) !== 0) return "system";
-    return state === "waiting" && isIdle(dictionary, dictionary.keyStack[key], reason) ? "idle" : "";
+    return state === "waiting" && this.#idleness.of(dictionary.keyStack[key], reason) ? "idle" : "";
   }
 }

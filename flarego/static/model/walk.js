@@ -1,5 +1,7 @@
 /** Ways from one node of a call tree to the next: for the keyboard, and from match to match. */
 
+import { ABOVE } from "./calltree.js";
+
 /** @typedef {import("./calltree.js").CallTree} CallTree */
 /** @typedef {"up" | "down" | "left" | "right"} Direction */
 
@@ -12,17 +14,28 @@ export function children(tree, node) {
   return out;
 }
 
+/** @param {CallTree} tree @param {number} node */
+function heaviestChild(tree, node) {
+  return children(tree, node).reduce((best, child) => (best < 0 || tree.total[child] > tree.total[best] ? child : best), -1);
+}
+
 /**
  * The neighbour of a node: up its parent, down its heaviest child, left and right its siblings; the
- * node itself where there is none.
+ * node itself where there is none. Of a sandwich's function, up is its heaviest caller; among callers
+ * up leads further away from it.
  * @param {CallTree} tree @param {number} node @param {Direction} direction
  */
 export function neighbour(tree, node, direction) {
-  if (direction === "up") return Math.max(0, tree.parent[node]);
-  if (direction === "down") {
-    return children(tree, node).reduce((best, child) => (best === node || tree.total[child] > tree.total[best] ? child : best), node);
+  const sandwich = tree.shape.focus !== "";
+  const above = sandwich && (tree.rootOf(node) === ABOVE || (node === 0 && direction === "up"));
+  const at = above && node === 0 ? ABOVE : node;
+  if (direction === "up" || direction === "down") {
+    const outwards = above ? direction === "up" : direction === "down";
+    if (outwards) return Math.max(heaviestChild(tree, at), -1) < 0 ? node : heaviestChild(tree, at);
+    const parent = tree.parent[at];
+    return parent === ABOVE && above ? 0 : Math.max(0, parent);
   }
-  if (node === 0) return node;
+  if (node === 0 || (sandwich && node === ABOVE)) return node;
   const siblings = children(tree, tree.parent[node]);
   return siblings[siblings.indexOf(node) + (direction === "right" ? 1 : -1)] ?? node;
 }
@@ -38,6 +51,7 @@ export function matches(tree) {
     if (tree.match[node] & 1) out.push(node);
     else if (tree.match[node] & 4) for (const child of children(tree, node)) visit(child);
   };
+  if (tree.shape.focus !== "") visit(ABOVE);
   visit(0);
   return out;
 }

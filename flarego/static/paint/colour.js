@@ -1,7 +1,8 @@
 /**
  * Colours. Colour means state, the same everywhere, in a palette computed to stay apart for people
  * with protanopia, deuteranopia and tritanopia; one dark text colour reads at 4.5:1 or more on all
- * of it, in both themes. Neighbours of one state differ a little in lightness, by function.
+ * of it, in both themes. Neighbours of one state differ a little in lightness, by function. What the
+ * boxes of the flame graph are coloured by is scheme.js's business.
  */
 
 import { CATEGORIES } from "../model/category.js";
@@ -19,12 +20,6 @@ export const PALETTE = Object.freeze({
   gc: "#b078a0",
   other: "#c9c2b0",
 });
-
-/** Lightness variants of one colour; a function always has the same. */
-export const SHADES = 4;
-const SHADE_MIX = [0.16, 0.08, 0, -0.07];
-/** How much of the background shows through what a search did not find: found, leads to one, neither. */
-const FADE = [0, 0.55, 0.78];
 
 /** @typedef {{background: string, raised: string, line: string, text: string, muted: string, faint: string, accent: string, mixed: string, mixedText: string}} Ink */
 
@@ -56,32 +51,4 @@ export function hash(name) {
   let value = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) value = Math.imul(value ^ name.charCodeAt(i), 0x01000193);
   return (value ^ (value >>> 13)) >>> 0;
-}
-
-const MIXED = CATEGORIES.length;
-/** Colours there are: categories and "mixed", each plain and for runtime frames, in shades, in fades. */
-export const BUCKETS = (CATEGORIES.length + 1) * 2 * SHADES * FADE.length;
-
-/** The bucket of a box; category -1 is mixed. @param {number} category @param {boolean} runtime @param {number} shade @param {number} fade */
-export function bucketOf(category, runtime, shade, fade) {
-  return (((category < 0 ? MIXED : category) * 2 + (runtime ? 1 : 0)) * SHADES + shade) * FADE.length + fade;
-}
-
-/** Fill and text colour of every bucket. @param {Ink} ink @returns {{fill: string, text: string}[]} */
-export function palette(ink) {
-  const out = [];
-  const fadedText = mix(ink.text, ink.background, 0.25);
-  for (let category = 0; category <= MIXED; category++) {
-    const base = category === MIXED ? ink.mixed : PALETTE[CATEGORIES[category].id];
-    const text = category === MIXED ? ink.mixedText : "#111417";
-    for (const runtime of [false, true]) {
-      const tone = runtime && category !== MIXED ? mix(base, "#a9adb4", 0.55) : base;
-      for (const shade of SHADE_MIX) {
-        const amount = category === MIXED ? shade / 3 : shade;
-        const fill = amount >= 0 ? mix(tone, "#ffffff", amount) : mix(tone, "#000000", -amount);
-        for (const fade of FADE) out.push({ fill: mix(fill, ink.background, fade), text: fade ? fadedText : text });
-      }
-    }
-  }
-  return out;
 }

@@ -1,19 +1,20 @@
 /** Paints the boxes of a flame graph. */
 
 import { LANE } from "../model/calltree.js";
-import { RUNTIME } from "../model/dictionary.js";
 import { fit, labels, share } from "../model/format.js";
-import { BUCKETS, SHADES, bucketOf, hash } from "./colour.js";
+import { hash } from "./colour.js";
+import { SHADES } from "./scheme.js";
 
 /** @typedef {import("../model/calltree.js").CallTree} CallTree */
 /** @typedef {import("../model/layout.js").Boxes} Boxes */
 /** @typedef {import("./colour.js").Ink} Ink */
 /** @typedef {import("./canvas.js").Size} Size */
 /**
- * @typedef {{tree: CallTree, boxes: Boxes, ink: Ink, colours: {fill: string, text: string}[], font: string,
+ * `character` is the width of one, `scroll` the pixels between row 0 and the edge of the view that is
+ * nearer to it; flipped, the root is at the bottom.
+ * @typedef {{tree: CallTree, boxes: Boxes, ink: Ink, scheme: import("./scheme.js").Scheme, names: Names, font: string,
  *   character: number, scroll: number, height: number, flipped: boolean, zoom: number, hovered: number, selected: number,
  *   searching: boolean}} FlameScene
- *   `character` is the width of one, `scroll` the pixels between the root and the view; flipped, the root is at the bottom
  */
 
 export const ROW = 19;
@@ -22,6 +23,9 @@ export const SCROLLBAR = 9;
 const PADDING = 4;
 /** Narrower boxes carry no text. */
 const MIN_LABEL = 22;
+/** Changes of less are not told, as a part. */
+const LEAST_TOLD = 0.05;
+const ASCII = /^[\x20-\x7e…]*$/;
 
 /** Upper edge of a row. @param {Pick<FlameScene, "scroll" | "height" | "flipped">} scene @param {number} row */
 export function topOf({ scroll, height, flipped }, row) {
@@ -33,25 +37,30 @@ export function rowAt({ scroll, height, flipped }, y) {
   return Math.floor(((flipped ? height - y : y) + scroll) / ROW);
 }
 
-/** Label forms and shade by name: names repeat, measuring and hashing them need not. */
-class Names {
-  /** @type {Map<string, {forms: string[], shade: number, ascii: boolean}>} */
-  #known = new Map();
+/** @typedef {{forms: string[], shade: number, ascii: boolean}} Name */
 
-  /** @param {string} name @param {boolean} lane */
-  of(name, lane) {
-    const key = lane ? `\0${name}` : name;
-    let known = this.#known.get(key);
-    if (known === undefined) {
-      const forms = lane ? [name] : labels(name);
-      known = { forms, shade: lane ? 2 : hash(name) % SHADES, ascii: /^[\x20-\x7e…]*$/.test(name) };
-      if (this.#known.size > 100_000) this.#known.clear();
-      this.#known.set(key, known);
-    }
-    return known;
+/** Label forms and shade of the strings of one dictionary: names repeat, cutting and hashing them need not. */
+export class Names {
+  /** By string, lanes at odd places. @type {Name[]} */
+  #known = [];
+
+  /** @param {import("../model/dictionary.js").Dictionary} dictionary */
+  constructor(dictionary) {
+    this.dictionary = dictionary;
+  }
+
+  /** @param {CallTree} tree @param {number} node @returns {Name} */
+  of(tree, node) {
+    const lane = tree.flags[node] & LANE;
+    const id = tree.name[node] * 2 + (lane ? 1 : 0);
+    return (this.#known[id] ??= this.#make(tree.nameOf(node), lane !== 0));
+  }
+
+  /** @param {string} name @param {boolean} lane @returns {Name} */
+  #make(name, lane) {
+    return { forms: lane ? [name] : labels(name), shade: lane ? 2 : hash(name) % SHADES, ascii: ASCII.test(name) };
   }
 }
-const names = new Names();
 
 /** @param {FlameScene} scene @param {number} node */
 function fadeOf(scene, node) {
@@ -61,23 +70,31 @@ function fadeOf(scene, node) {
   return match & 6 ? 1 : 2;
 }
 
-/** @param {FlameScene} scene @param {number} node */
-export function bucket(scene, node) {
-  const { tree } = scene;
-  const lane = (tree.flags[node] & LANE) !== 0;
-  const runtime = (tree.flags[node] & RUNTIME) !== 0 && !lane;
-  return bucketOf(node === 0 ? -1 : tree.lead[node], runtime, names.of(tree.nameOf(node), lane).shade, fadeOf(scene, node));
+/** A change in words, e.g. `▲ 34 %`, `▼ 8 %`, `new`; "" for one too small to tell. @param {CallTree} tree @param {number} node */
+export function changeOf({ delta, base, total }, node) {
+  if (delta === null || base === null || Math.abs(delta[node]) < LEAST_TOLD) return "";
+  if (base[node] === 0) return "▲ new";
+  if (total[node] === 0) return "▼ gone";
+  const part = total[node] / base[node] - 1;
+  if (part >= 9.5) return `▲ × ${(part + 1).toFixed(0)}`;
+  return `${part > 0 ? "▲" : "▼"} ${(100 * Math.abs(part)).toFixed(0)} %`;
+}
+
+/** What a label ends with, when there is room. @param {FlameScene} scene @param {number} node */
+function suffixOf({ tree, zoom, scheme }, node) {
+  if (scheme.by === "change") return changeOf(tree, node);
+  const lane = tree.flags[node] & LANE && node > 0 && tree.depth[node] >= tree.depth[zoom];
+  return lane ? share(tree.total[node], tree.total[0]) : "";
 }
 
 /** The text drawn into a box of a width; "" when none fits. @param {FlameScene} scene @param {number} node @param {number} width */
-export function labelOf({ tree, character, zoom }, node, width) {
+export function labelOf(scene, node, width) {
   if (width < MIN_LABEL) return "";
-  const lane = (tree.flags[node] & LANE) !== 0;
-  const room = Math.floor((width - 2 * PADDING) / character);
-  const text = fit(names.of(tree.nameOf(node), lane).forms, room);
-  if (!lane || node === 0 || tree.depth[node] < tree.depth[zoom]) return text;
-  const longer = `${text}  ${share(tree.total[node], tree.total[0])}`;
-  return longer.length <= room && !text.endsWith("…") ? longer : text;
+  const room = Math.floor((width - 2 * PADDING) / scene.character);
+  const text = fit(scene.names.of(scene.tree, node).forms, room);
+  const suffix = suffixOf(scene, node);
+  if (suffix === "" || text.endsWith("…") || text.length + 2 + suffix.length > room) return text;
+  return `${text}  ${suffix}`;
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Size} size @param {FlameScene} scene */
@@ -92,25 +109,23 @@ export function paintFlame(context, size, scene) {
     if (boxes.node[i] < 0) context.fillRect(boxes.x[i], topOf(scene, boxes.row[i]), 1, ROW - 1);
   }
   paintScrollbar(context, size, scene);
-  outline(context, scene, scene.selected, "#111417", 4);
-  outline(context, scene, scene.selected, ink.accent, 2);
-  outline(context, scene, scene.hovered, ink.text, 1.5);
 }
 
 /** Fills box after box of one colour; gives back the bucket of each box. @param {CanvasRenderingContext2D} context @param {Size} size @param {FlameScene} scene */
 function fillBoxes(context, size, scene) {
-  const { boxes, colours } = scene;
+  const { boxes, scheme, tree, names } = scene;
   const { ratio } = size;
   /** @type {number[][]} sparse */
-  const members = new Array(BUCKETS);
+  const members = new Array(scheme.colours.length);
   const buckets = new Uint16Array(boxes.n);
   for (let i = 0; i < boxes.n; i++) {
-    if (boxes.node[i] < 0) continue;
-    buckets[i] = bucket(scene, boxes.node[i]);
+    const node = boxes.node[i];
+    if (node < 0) continue;
+    buckets[i] = scheme.bucket(tree, node, names.of(tree, node).shade, fadeOf(scene, node));
     (members[buckets[i]] ??= []).push(i);
   }
   members.forEach((indices, b) => {
-    context.fillStyle = colours[b].fill;
+    context.fillStyle = scheme.colours[b].fill;
     for (const i of indices) {
       const left = Math.round(boxes.x[i] * ratio) / ratio;
       const right = Math.round((boxes.x[i] + boxes.width[i]) * ratio) / ratio;
@@ -123,7 +138,8 @@ function fillBoxes(context, size, scene) {
 
 /** @param {CanvasRenderingContext2D} context @param {FlameScene} scene @param {Uint16Array} buckets */
 function paintLabels(context, scene, buckets) {
-  const { boxes, tree, colours } = scene;
+  const { boxes, tree, names } = scene;
+  const { colours } = scene.scheme;
   context.font = scene.font;
   context.textBaseline = "middle";
   context.textAlign = "left";
@@ -134,35 +150,19 @@ function paintLabels(context, scene, buckets) {
     const text = labelOf(scene, node, boxes.width[i]);
     if (text === "") continue;
     if (colours[buckets[i]].text !== colour) context.fillStyle = colour = colours[buckets[i]].text;
-    const { ascii } = names.of(tree.nameOf(node), (tree.flags[node] & LANE) !== 0);
     const y = topOf(scene, boxes.row[i]) + ROW / 2;
     // Only beyond ASCII may a glyph be wider than the font's one width; squeezing costs a measurement.
-    if (ascii) context.fillText(text, boxes.x[i] + PADDING, y);
+    if (names.of(tree, node).ascii) context.fillText(text, boxes.x[i] + PADDING, y);
     else context.fillText(text, boxes.x[i] + PADDING, y, boxes.width[i] - 2 * PADDING);
   }
 }
 
 /** How much there is above and below, when not all of it fits. @param {CanvasRenderingContext2D} context @param {Size} size @param {FlameScene} scene */
 function paintScrollbar(context, size, { boxes, ink, scroll, flipped }) {
-  const all = boxes.rows * ROW;
+  const all = (boxes.end - boxes.first) * ROW;
   if (all <= size.height) return;
   context.fillStyle = ink.faint;
   const length = Math.max(24, (size.height / all) * size.height);
-  const top = (scroll / (all - size.height)) * (size.height - length);
+  const top = ((scroll - boxes.first * ROW) / (all - size.height)) * (size.height - length);
   context.fillRect(size.width - 6, flipped ? size.height - length - top : top, 4, length);
-}
-
-/** @param {CanvasRenderingContext2D} context @param {FlameScene} scene @param {number} node @param {string} colour @param {number} width */
-function outline(context, scene, node, colour, width) {
-  const { boxes } = scene;
-  if (node < 0) return;
-  for (let i = 0; i < boxes.n; i++) {
-    if (boxes.node[i] !== node) continue;
-    context.strokeStyle = colour;
-    context.lineWidth = width;
-    const half = width / 2;
-    context.strokeRect(
-      boxes.x[i] + half, topOf(scene, boxes.row[i]) + half, Math.max(1, boxes.width[i] - 1 - width), ROW - 1 - width);
-    return;
-  }
 }
