@@ -25,11 +25,11 @@ export class Stream {
   #openedAt = 0;
   #timer = 0;
 
-  /** @param {Store} store @param {string} url relative to the page */
+  /** @param {Store} store @param {string | URL} url relative to the page */
   constructor(store, url) {
     this.store = store;
     const absolute = new URL(url, document.baseURI);
-    absolute.protocol = absolute.protocol === "https:" ? "wss:" : "ws:";
+    absolute.protocol = /^(https|wss):$/.test(absolute.protocol) ? "wss:" : "ws:";
     absolute.hash = "";
     this.url = absolute.href;
   }
@@ -46,6 +46,13 @@ export class Stream {
     socket.onclose = ({ reason }) => {
       if (socket === this.#socket) this.#closed(reason);
     };
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
   }
 
   #opened() {
@@ -74,7 +81,8 @@ export class Stream {
     const pause = pauseBefore(this.#attempt, Math.random());
     this.#say("waiting", reason, performance.now() + pause);
     this.#timer = setTimeout(() => this.open(), pause);
-    if (await refused()) {
+    const attempt = this.#attempt;
+    if ((await refused(this.url)) && this.#attempt === attempt && this.#socket !== null) {
       clearTimeout(this.#timer);
       this.#say("denied");
     }
@@ -86,10 +94,12 @@ export class Stream {
   }
 }
 
-/** Whether the server is there and will not have us; a browser does not tell why a WebSocket failed. */
-async function refused() {
+/** Whether the server is there and will not have us; a browser does not tell why a WebSocket failed. @param {string} stream its address */
+async function refused(stream) {
+  const page = new URL(".", stream.replace(/^ws/, "http"));
+  if (page.origin !== location.origin) return false; // It would not tell us.
   try {
-    const response = await fetch(".", { method: "GET", cache: "no-store" });
+    const response = await fetch(page, { method: "GET", cache: "no-store" });
     return response.status === 401 || response.status === 403;
   } catch {
     return false;

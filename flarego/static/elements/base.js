@@ -4,23 +4,28 @@ import { nextFrame } from "../core/frame.js";
 import { effect } from "../core/signal.js";
 
 /** @typedef {import("../core/store.js").Store} Store */
+/** @typedef {import("./fg-app.js").App} App */
 
 export class FgElement extends HTMLElement {
   /** @type {(() => void)[]} */
   #endings = [];
-  /** @type {Store | null} */
-  #store = null;
+  /** @type {App | null} */
+  #app = null;
   #built = false;
+
+  /** The fg-app around this element. @returns {App} */
+  get app() {
+    if (this.#app === null) throw new Error(`${this.localName} stands outside fg-app`);
+    return this.#app;
+  }
 
   /** The store of the fg-app around this element. @returns {Store} */
   get store() {
-    if (this.#store === null) throw new Error(`${this.localName} stands outside fg-app`);
-    return this.#store;
+    return /** @type {Store} */ (this.app.store);
   }
 
   connectedCallback() {
-    const app = this.closest("fg-app");
-    this.#store = /** @type {{store: Store} | null} */ (/** @type {unknown} */ (app))?.store ?? null;
+    this.#app = /** @type {App | null} */ (this.closest("fg-app"));
     if (!this.#built) this.build();
     this.#built = true;
     this.connect();

@@ -7,6 +7,7 @@
 
 import { h } from "../core/dom.js";
 import { shortcutFor } from "../core/keys.js";
+import { selection } from "../core/selection.js";
 import "./fg-header.js";
 import "./fg-notice.js";
 import "./fg-timeline.js";
@@ -46,12 +47,14 @@ export class App extends HTMLElement {
   store = null;
   /** Whether this is a part of somebody else's page. */
   embedded = false;
+  /** @type {Theme | null} */
+  #theme = null;
   #dark = matchMedia("(prefers-color-scheme: dark)");
   /** @type {(() => void)[]} */
   #endings = [];
 
-  /** Builds the page around a store. @param {Store} store @param {{embedded?: boolean, theme?: Theme | null}} [options] */
-  start(store, { embedded = false, theme = null } = {}) {
+  /** Builds the page around a store. @param {Store} store @param {{embedded?: boolean}} [options] */
+  start(store, { embedded = false } = {}) {
     this.store = store;
     this.embedded = embedded;
     this.toolbar = /** @type {import("./fg-toolbar.js").Toolbar} */ (h("fg-toolbar"));
@@ -62,11 +65,16 @@ export class App extends HTMLElement {
     this.main = h("div", { class: "main" }, this.flame);
     this.replaceChildren(
       h("fg-header"), h("fg-notice"), this.timeline, this.toolbar, this.main, this.panel, h("fg-status"), this.help);
-    this.applyTheme(theme ?? this.preferredTheme());
+    this.applyTheme(this.preferredTheme());
+    this.addEventListener("fg-theme", () => this.switchTheme());
+    this.addEventListener("fg-help", () => this.help?.toggle());
+    if (this.isConnected) this.connectedCallback();
+  }
+
+  connectedCallback() {
+    if (this.store === null) return;
     this.#listen(this.#dark, "change", () => this.applyTheme(this.preferredTheme()));
-    this.#listen(this, "fg-theme", () => this.switchTheme());
-    this.#listen(this, "fg-help", () => this.help?.toggle());
-    this.#listen(embedded ? this : document, "keydown", (event) => this.key(/** @type {KeyboardEvent} */ (event)));
+    this.#listen(this.embedded ? this : document, "keydown", (event) => this.key(/** @type {KeyboardEvent} */ (event)));
   }
 
   disconnectedCallback() {
@@ -80,9 +88,9 @@ export class App extends HTMLElement {
     this.#endings.push(() => target.removeEventListener(type, listener));
   }
 
-  /** What the user chose here before, else what the system prefers. @returns {Theme} */
+  /** What was chosen here, by a page around or by the user, else what the system prefers. @returns {Theme} */
   preferredTheme() {
-    const chosen = this.embedded ? null : storedTheme();
+    const chosen = this.embedded ? this.#theme : storedTheme();
     return (chosen ?? (this.#dark.matches ? "dark" : "light")) === "dark" ? "dark" : "light";
   }
 
@@ -94,10 +102,29 @@ export class App extends HTMLElement {
     this.timeline?.restyle();
   }
 
+  /** Keeps to a theme; null: to what the system prefers. @param {Theme | null} theme */
+  fixTheme(theme) {
+    this.#theme = theme;
+    this.applyTheme(this.preferredTheme());
+  }
+
   switchTheme() {
     const theme = this.dataset.theme === "dark" ? "light" : "dark";
     if (!this.embedded) storeTheme(theme);
+    this.#theme = theme;
     this.applyTheme(theme);
+  }
+
+  /** Asks whoever can to open the selected frame's source; where nobody does, its place is copied. */
+  openSource() {
+    const chosen = selection(/** @type {Store} */ (this.store));
+    if (chosen === null || chosen.file === "") return false;
+    const { function: name, file, line } = chosen;
+    const request = new CustomEvent("open-source", {
+      detail: { function: name, file, line }, bubbles: true, composed: true, cancelable: true,
+    });
+    if (this.dispatchEvent(request)) void navigator.clipboard?.writeText(`${file}:${line}`);
+    return true;
   }
 
   /** @param {KeyboardEvent} event */

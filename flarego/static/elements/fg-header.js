@@ -16,7 +16,7 @@ class Header extends FgElement {
     this.name = h("strong", { class: "target-name" });
     this.facts = h("span", { class: "target-facts" });
     this.window = h("select", {
-      "aria-label": "Window of time shown", title: "Window of time shown (w)",
+      "aria-label": "Window of time shown", title: "Window of time shown ( [ and ] )",
       onchange: () => this.store.setWindow(Number(this.window?.value)),
     }, ...WINDOWS.map((seconds) => h("option", { value: String(seconds) }, windowName(seconds))));
     this.pause = h("button", { type: "button", class: "pause", onclick: () => this.store.togglePause() });
@@ -59,13 +59,13 @@ class Header extends FgElement {
     ];
     setText(this.facts, facts.filter(Boolean).join("  ·  "));
     this.facts.title = process?.command ?? "";
-    document.title = process === null ? "FlareGo" : `${process.name} (${process.pid}) · FlareGo`;
+    if (!this.app.embedded) document.title = process === null ? "FlareGo" : `${process.name} (${process.pid}) · FlareGo`;
   }
 
   showState() {
     const { store } = this;
     const { phase } = store.connection.value;
-    const word = store.gone.value !== null ? "gone" : phase === "denied" ? "no access"
+    const word = store.gone.value !== null ? "gone" : phase === "denied" ? "no access" : phase === "closed" ? "ended"
       : phase === "open" && store.arrived.value === 0 ? "connected"
       : phase === "open" ? (store.span.value !== null ? "span" : store.paused.value !== null ? "paused" : "live")
       : phase === "connecting" && store.process.value === null ? "connecting" : "reconnecting";

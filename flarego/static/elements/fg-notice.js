@@ -52,6 +52,13 @@ class NoticeElement extends FgElement {
         action: "Try again",
       };
     }
+    if (phase === "closed") {
+      return {
+        kind: "bad", title: any ? "The stream has ended" : "There is no stream",
+        text: `${problem ? sentence(problem) : "Whoever shows this page has ended it."}${any ? " What came before stays here." : ""}`,
+        action: "Try again",
+      };
+    }
     if (phase === "waiting" || (phase === "connecting" && any)) {
       const left = Math.max(0, retryAt - performance.now());
       const again = phase === "connecting" ? "Trying now." : `Trying again in ${Math.ceil(left / 1000)} s.`;
