@@ -177,7 +177,7 @@ test("a scale converts there and back", () => {
   assert.equal(scale.clamped(99), 200);
   assert.equal(new Scale(5, 5, 0, 10).value(3), 5);
   assert.equal(timeStep(120e9, 12), 10e9);
-  assert.deepEqual([0, 1, 3, 7, 101].map(roundUp), [1, 1, 5, 10, 200]);
+  assert.deepEqual([0, 1, 2.1, 7, 101, 219].map((value) => roundUp(value)), [1, 1, 2.5, 8, 150, 250]);
 });
 
 test("a series forgets what is older than retention and keeps the rest in place", () => {

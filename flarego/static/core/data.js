@@ -24,6 +24,8 @@ export class Data {
   dictionary = new Dictionary();
   ring = new Ring();
   series = new Series();
+  /** All of a recording, coarse; null when live. @type {Series | null} */
+  overview = null;
   /** @type {Mark[]} */
   marks = [];
   /** @type {Span[]} spans of time of which nothing is known */
@@ -64,12 +66,14 @@ export class Data {
     if (chunk.sequence <= this.sequence || !(chunk.end > chunk.start)) return false;
     this.#noticeGap(chunk);
     const { rows } = chunk;
-    this.ring.push({
+    /** @type {import("./ring.js").Entry} */
+    const entry = {
       sequence: chunk.sequence, start: chunk.start, end: chunk.end, level: 0, key: keys,
       wall: whole(rows.wall), cpu: whole(rows.cpu), count: rows.count, wait: Float32Array.from(rows.wait),
       waits: chunk.waits?.map((wait) => this.#waitObject(wait)) ?? null, processors: chunk.processors,
-    });
-    this.#addSeries(chunk, keys);
+    };
+    this.ring.push(entry);
+    this.#addSeries(chunk, entry);
     this.sequence = chunk.sequence;
     this.receivedAt = now;
     this.chunks++;
@@ -97,16 +101,20 @@ export class Data {
     this.gaps = this.gaps.filter(({ to }) => to > chunk.end - RETENTION);
   }
 
-  /** @param {Chunk} chunk @param {Uint32Array} keys */
-  #addSeries(chunk, keys) {
+  /** @param {Chunk} chunk @param {import("./ring.js").Entry} entry */
+  #addSeries(chunk, { key, wall, cpu, count }) {
     const counts = new Float32Array(CATEGORIES.length);
+    const sums = { wall: 0, cpu: 0, "cpu.system": 0 };
     let idle = 0;
-    for (let i = 0; i < keys.length; i++) {
-      const { aside, category } = this.reading.of(keys[i]);
-      if (aside === "idle") idle += chunk.rows.count[i];
-      else if (aside === "") counts[category] += chunk.rows.count[i];
+    for (let i = 0; i < key.length; i++) {
+      const { aside, category } = this.reading.of(key[i]);
+      sums[aside === "system" ? "cpu.system" : "cpu"] += cpu[i];
+      if (aside === "idle") idle += count[i];
+      else if (aside === "") counts[category] += count[i];
+      if (aside === "") sums.wall += wall[i];
     }
-    this.series.push(chunk.start, chunk.end, counts, idle, chunk.series);
+    const { scan_hz: hz, cpu: cost } = chunk.sampler;
+    this.series.push(chunk.start, chunk.end, counts, idle, { ...chunk.series, ...sums, "sampler.scan_hz": hz, "sampler.cpu": cost });
     this.series.trim(chunk.end - RETENTION);
     Object.assign(this.sampler, chunk.sampler);
     this.goroutines = COUNTED.reduce((sum, name) => sum + (chunk.series[`goroutines.${name}`] ?? 0), 0);

@@ -16,6 +16,7 @@ import { Data } from "./data.js";
 import { Filters } from "./filters.js";
 import { Graph } from "./graph.js";
 import { Signal } from "./signal.js";
+import { TimelineView } from "./timeline.js";
 
 /** @typedef {import("./chunk.js").Message} Message */
 /** @typedef {import("./chunk.js").Chunk} Chunk */
@@ -80,6 +81,7 @@ export class Store {
   queryProblem = new Signal("");
   filters = new Filters(() => this.refresh());
   graph = new Graph(this);
+  timeline = new TimelineView(this);
 
   /** @type {Search | null} */
   #search = null;
@@ -265,6 +267,7 @@ export class Store {
   goLive() {
     this.paused.value = null;
     this.span.value = null;
+    this.timeline.follow();
     this.refresh();
   }
 

@@ -1,44 +1,63 @@
 /** The timeline: what happened when; drag over it to choose a span, double-click to be live again. */
 
-import { h, placeCard, show } from "../core/dom.js";
-import { CATEGORIES } from "../model/category.js";
-import { clock, count, duration, size as bytes } from "../model/format.js";
+import { h, setText, show } from "../core/dom.js";
+import { count, duration } from "../model/format.js";
 import { Scale } from "../model/scale.js";
+import { DEFAULT_TRACKS, FEW_TRACKS, TRACKS } from "../model/tracks.js";
 import { Surface } from "../paint/canvas.js";
-import { PALETTE, readInk } from "../paint/colour.js";
-import { paintTimeline, tracks } from "../paint/timeline.js";
+import { readInk } from "../paint/colour.js";
+import { paintOverlay } from "../paint/overlay.js";
+import { layoutTimeline, paintTimeline } from "../paint/timeline.js";
 import { FgElement } from "./base.js";
+import { TimelineCard, sentence } from "./timeline-card.js";
+import { Edges, keyStep, moveEdge } from "./timeline-edges.js";
+import { Gestures } from "./timeline-gestures.js";
 
 /** @typedef {import("../core/data.js").Span} Span */
 /** @typedef {import("../core/data.js").Data} Data */
+/** @typedef {import("../paint/canvas.js").Size} Size */
 
-const S = 1e9;
-/** Time across while there is little data: the next of these, so that the picture seldom shifts. */
-const ACROSS = [40 * S, 60 * S, 90 * S, 120 * S];
-const GUTTER = 58;
-/** A press that moves less is a click. */
-const MIN_DRAG = 4;
+/** Titles stand beside the tracks from this width on, pixels. */
+const WIDE = 760;
+const GUTTER = { left: 172, right: 58 };
+const NARROW = { left: 0, right: 46 };
+const NARROW_SCALE = 0.85;
+/** Marks so near to the pointer are read out, pixels. */
+const NEAR = 5;
+const ZOOM_STEP = 1.2;
 
 export class Timeline extends FgElement {
-  /** @type {{from: number, x: number} | null} where a drag began */
-  #press = null;
-  /** @type {Span | null} */
-  #drag = null;
   /** @type {{x: number, y: number} | null} client pixels */
   #pointer = null;
-  /** Nanoseconds across, chosen by wheel; 0: by the window. */
-  #across = 0;
+  /** The time the keyboard's cursor is at; null: there is none. @type {number | null} */
+  #cursor = null;
+  /** Where a span chosen by keyboard began. */
+  #anchor = 0;
+  #picture = document.createElement("canvas");
+  #painted = "";
   time = new Scale(0, 1, 0, 1);
+  layout = layoutTimeline([], false);
+  /** Milliseconds the last painting took: of everything, and of what follows the pointer. For measurements. */
+  cost = { all: 0, overlay: 0 };
+
+  get view() {
+    return this.store.timeline;
+  }
 
   build() {
     this.canvas = h("canvas", {
-      class: "timeline-canvas", role: "img",
-      "aria-label": "Timeline: goroutines by state, heap with goal, run queue. Drag to choose a span of time.",
+      class: "timeline-canvas", tabIndex: 0, role: "slider", "aria-label": "Timeline. Arrows read out a moment, with Shift they choose a span",
     });
-    this.names = ["goroutines", "heap", "run queue"].map((name) => h("div", { class: "track-name" }, h("b", {}, name), h("span")));
-    this.card = h("div", { class: "card timeline-card", role: "tooltip", hidden: true });
-    this.append(this.canvas, ...this.names, this.card);
+    this.edges = new Edges((edge, event) => this.moveEdge(edge, event));
+    this.card = new TimelineCard();
+    this.back = h("button", { type: "button", class: "timeline-back", hidden: true, title: "Back to live (End)", onclick: () => this.store.goLive() });
+    this.choices = h("div", { class: "timeline-choices" }, ...TRACKS.map(({ id, title, hint }) => h("label", { title: hint },
+      h("input", { type: "checkbox", "data-id": id, onchange: () => this.view.toggle(id, this.shown()) }), title)));
+    this.menu = h("details", { class: "timeline-menu" }, h("summary", { title: "Choose what the timeline shows" }, "Tracks"), this.choices);
+    this.rows = h("div", { class: "timeline-rows" }, this.canvas, ...this.edges.elements);
+    this.append(this.rows, this.menu, this.back, this.card.element);
     this.surface = new Surface(this.canvas, (context, size) => this.paint(context, size));
+    this.gestures = new Gestures(this);
     this.restyle();
   }
 
@@ -47,171 +66,254 @@ export class Timeline extends FgElement {
     const canvas = /** @type {HTMLCanvasElement} */ (this.canvas);
     this.effect(() => {
       store.scene.value;
-      const still = store.paused.value !== null;
-      if (!still) store.arrived.value;
+      store.arrived.value;
+      this.view.held.value;
+      this.view.across.value;
       this.surface?.request();
     });
-    this.listen(canvas, "pointerdown", (event) => this.press(event));
+    this.effect(() => {
+      this.view.tracks.value;
+      this.arrange();
+    });
+    const observer = new ResizeObserver(() => this.arrange());
+    observer.observe(this);
+    this.listen(canvas, "pointerdown", (event) => this.gestures?.press(event, canvas));
     this.listen(canvas, "pointermove", (event) => this.move(event));
     this.listen(canvas, "pointerup", () => this.release());
-    this.listen(canvas, "pointercancel", () => this.cancel());
-    this.listen(canvas, "pointerleave", () => {
-      this.#pointer = null;
-      this.surface?.request();
-    });
+    this.listen(canvas, "pointercancel", () => this.leave());
+    this.listen(canvas, "pointerleave", () => this.leave());
     this.listen(canvas, "dblclick", () => store.goLive());
     this.listen(canvas, "wheel", (event) => this.wheel(event), { passive: false });
+    this.listen(canvas, "keydown", (event) => this.key(event));
+    this.listen(canvas, "blur", () => this.setCursor(null));
+    this.listen(this, "focusout", ({ relatedTarget }) => {
+      if (this.menu?.open && !this.menu.contains(relatedTarget)) this.menu.open = false;
+    });
   }
 
   /** Reads the theme's colours and font again. */
   restyle() {
     this.ink = readInk(this);
-    this.font = `11px ${getComputedStyle(this).fontFamily}`;
+    this.family = getComputedStyle(this).fontFamily;
+    this.#painted = "";
     this.surface?.request();
   }
 
-  /** @param {PointerEvent} event */
-  timeAt(event) {
-    const left = this.canvas?.getBoundingClientRect().left ?? 0;
-    return this.time.clamped(event.clientX - left);
+  /** Ids of the tracks shown. @returns {readonly string[]} */
+  shown() {
+    return this.view.tracks.peek() ?? (this.clientWidth >= WIDE ? DEFAULT_TRACKS : FEW_TRACKS);
   }
 
-  /** @param {PointerEvent} event */
-  press(event) {
-    if (event.button !== 0) return;
-    this.#press = { from: this.timeAt(event), x: event.clientX };
-    this.canvas?.setPointerCapture(event.pointerId);
+  /** Makes room for the tracks shown. */
+  arrange() {
+    const shown = this.shown();
+    const wide = this.clientWidth >= WIDE;
+    this.layout = layoutTimeline(TRACKS.filter(({ id }) => shown.includes(id)), true, wide ? 1 : NARROW_SCALE);
+    const app = /** @type {HTMLElement | null} */ (this.closest("fg-app"));
+    app?.style.setProperty("--timeline", `${this.layout.height + 1}px`);
+    if (this.rows) this.rows.style.height = `${this.layout.height}px`;
+    for (const input of /** @type {Iterable<HTMLInputElement>} */ (this.choices?.querySelectorAll("input") ?? [])) {
+      input.checked = shown.includes(input.dataset.id ?? "");
+    }
+    this.#painted = "";
+    this.surface?.request();
+  }
+
+  /** Where a pointer is on the canvas. @param {MouseEvent} event */
+  place(event) {
+    const bounds = /** @type {HTMLCanvasElement} */ (this.canvas).getBoundingClientRect();
+    return { x: event.clientX - bounds.left, y: event.clientY - bounds.top };
   }
 
   /** @param {PointerEvent} event */
   move(event) {
     this.#pointer = { x: event.clientX, y: event.clientY };
-    if (this.#press !== null && Math.abs(event.clientX - this.#press.x) >= MIN_DRAG) {
-      const at = this.timeAt(event);
-      this.#drag = { from: Math.min(this.#press.from, at), to: Math.max(this.#press.from, at) };
-    }
+    this.gestures?.move(event);
+    const gesture = this.gestures?.gestureAt(event) ?? "";
+    if (this.canvas && event.buttons === 0) this.canvas.dataset.gesture = gesture;
     this.surface?.request();
   }
 
   release() {
-    const span = this.#drag;
-    this.cancel();
-    if (span !== null) this.store.setSpan(span);
+    const { span = null, clicked = null } = this.gestures?.release() ?? {};
+    if (span !== null) this.choose(span);
+    else if (clicked !== null) this.seek(clicked);
+    this.surface?.request();
   }
 
-  cancel() {
-    this.#press = null;
-    this.#drag = null;
+  /** @param {Span} span */
+  choose(span) {
+    this.view.hold();
+    this.store.setSpan(span);
+  }
+
+  /** Goes to a time, where the display stands still or replays. @param {number} time */
+  seek(time) {
+    this.view.seek(time);
+  }
+
+  leave() {
+    this.gestures?.cancel();
+    this.#pointer = null;
     this.surface?.request();
   }
 
   /** @param {WheelEvent} event */
   wheel(event) {
+    const { x } = this.place(event);
+    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+      this.view.pan(((event.deltaX || event.deltaY) / this.time.factor) || 0);
+    } else {
+      this.view.zoom(ZOOM_STEP ** Math.sign(event.deltaY), this.time.clamped(x));
+    }
     event.preventDefault();
-    const across = this.time.to - this.time.from;
-    this.#across = Math.min(900 * S, Math.max(20 * S, across * 1.2 ** Math.sign(event.deltaY)));
     this.surface?.request();
   }
 
-  /** The time across the canvas: up to now, or to when the display was stopped. @param {Data} data @param {number} width */
-  scale(data, width) {
-    const { store } = this;
-    const oldest = data.ring.entries[0]?.start ?? 0;
-    const end = store.paused.peek() ?? data.ring.newest?.end ?? 0;
-    const shown = store.wanted();
-    const early = ACROSS.find((ns) => ns >= end - oldest) ?? ACROSS[ACROSS.length - 1];
-    const across = this.#across || Math.max(early, Math.min(end - oldest, 1.25 * store.window.peek() * S));
-    let from = end - across;
-    if (store.span.peek() !== null) from = Math.min(from, shown.from - 0.05 * (end - shown.from));
-    return new Scale(from, end, 0, width - GUTTER);
+  /** @param {"from" | "to"} edge @param {KeyboardEvent} event */
+  moveEdge(edge, event) {
+    const span = this.store.span.peek();
+    const by = keyStep(event, this.time);
+    if (span === null || by === 0) return;
+    event.preventDefault();
+    this.choose(moveEdge(span, edge, event.shiftKey ? 10 * by : by, this.view.whole));
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {import("../paint/canvas.js").Size} size */
+  /** Arrows move the cursor, with Shift they choose the span from where it was. @param {KeyboardEvent} event */
+  key(event) {
+    const by = keyStep(event, this.time);
+    const at = this.#cursor ?? this.store.wanted().to;
+    if (event.key === "Enter" && this.#cursor !== null) this.seek(this.#cursor);
+    if (by === 0) return;
+    event.preventDefault();
+    const { whole } = this.view;
+    const next = Math.min(whole.to, Math.max(whole.from, at + by));
+    if (!event.shiftKey || this.#cursor === null) this.#anchor = event.shiftKey ? at : next;
+    if (event.shiftKey && next !== this.#anchor) this.choose({ from: Math.min(next, this.#anchor), to: Math.max(next, this.#anchor) });
+    if (next < this.time.from || next > this.time.to) this.view.centre(next);
+    this.setCursor(next);
+  }
+
+  /** @param {number | null} time */
+  setCursor(time) {
+    this.#cursor = time;
+    this.surface?.request();
+  }
+
+  /** The scale of what is across; following, it moves by whole pixels. @param {number} width */
+  scale(width) {
+    const gutter = width >= WIDE ? GUTTER : NARROW;
+    const [left, right] = [gutter.left, width - gutter.right];
+    const { from, to } = this.view.range;
+    const pixel = (to - from) / (right - left);
+    const end = this.view.held.peek() === null ? Math.ceil(to / pixel) * pixel : to;
+    return new Scale(end - (to - from), end, left, right);
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {Size} size */
   paint(context, size) {
-    const { ink, font, store } = this;
-    const data = store.data.peek();
-    if (!ink || !font) return;
-    if (data === null || data.series.n === 0) {
+    const started = performance.now();
+    const data = this.store.data.peek();
+    const { ink } = this;
+    if (!ink) return;
+    if (data === null || this.view.whole.to === 0) {
       context.fillStyle = ink.background;
       context.fillRect(0, 0, size.width, size.height);
       return;
     }
-    this.time = this.#press === null ? this.scale(data, size.width) : this.time;
-    const bounds = /** @type {HTMLCanvasElement} */ (this.canvas).getBoundingClientRect();
-    const x = this.#pointer === null ? null : this.#pointer.x - bounds.left;
+    const moving = this.gestures?.active && this.gestures.draft !== null;
+    if (!moving) this.time = this.scale(size.width);
+    this.paintPicture(data, size);
+    context.drawImage(this.#picture, 0, 0, size.width, size.height);
+    const between = performance.now();
+    this.paintOver(context, data);
+    this.cost = { all: performance.now() - started, overlay: performance.now() - between };
+  }
+
+  /** Paints what does not follow the pointer, when it has changed. @param {Data} data @param {Size} size */
+  paintPicture(data, size) {
+    const { time, layout, ink, family } = this;
+    const series = this.view.series(time);
+    if (!ink || !family || series === null) return;
+    const idle = this.store.shown.peek().idle;
+    const point = series.find(this.store.wanted().to - 1);
+    const key = [data.series.version, series === data.series, time.from, time.to, size.width, size.height, size.ratio, idle, point,
+      data.marks.length, layout.places.length].join();
+    if (key === this.#painted) return;
+    this.#painted = key;
+    const { width, height, ratio } = size;
+    this.#picture.width = Math.round(width * ratio);
+    this.#picture.height = Math.round(height * ratio);
+    const context = /** @type {CanvasRenderingContext2D} */ (this.#picture.getContext("2d", { alpha: false }));
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
     paintTimeline(context, size, {
-      series: data.series, ink, font, time: this.time, epoch: data.process.epoch, window: this.window(data),
-      chosen: store.span.peek() !== null || store.paused.peek() !== null, drag: this.#drag,
-      hover: x !== null && x < this.time.end ? x : null, marks: data.marks, gaps: data.gaps, idle: store.shown.peek().idle,
+      series, marks: data.marks, ink, family, time, whole: this.view.whole, epoch: data.process.epoch, idle, layout,
+      coarse: this.view.series(this.view.whole) ?? series, point: Math.min(series.n - 1, point),
     });
-    this.paintNames(data, size.height);
-    this.paintCard(data, x);
   }
 
-  /** @param {Data} data @returns {Span} */
-  window(data) {
-    const { from, to } = this.store.wanted();
-    return { from: Math.max(from, data.ring.entries[0]?.start ?? 0), to };
+  /** @param {CanvasRenderingContext2D} context @param {Data} data */
+  paintOver(context, data) {
+    const { time, layout, ink, family, store } = this;
+    if (!ink || !family) return;
+    const { epoch } = data.process;
+    const draft = this.gestures?.draft ?? null;
+    const span = draft ?? store.span.peek();
+    const x = this.hovered();
+    paintOverlay(context, {
+      time, layout, ink, family, epoch, window: span ?? store.wanted(), chosen: span !== null, hover: x,
+      playhead: this.view.playhead(), pins: this.view.pins(), limit: time.end - (this.back?.offsetWidth ?? 0),
+    });
+    const rows = { top: layout.places[0]?.top ?? 0, height: layout.axis - (layout.places[0]?.top ?? 0) };
+    this.edges?.place(store.span.peek(), time, this.view.whole, epoch, rows);
+    this.paintBack(data);
+    this.readOut(data, x);
   }
 
-  /** @param {Data} data @param {number} height */
-  paintNames(data, height) {
-    const { states, heap, queue } = tracks(height);
-    const { series } = data;
-    const { to } = this.store.wanted();
-    const point = Math.min(series.n - 1, series.find(to - 1));
-    const user = series.counts.reduce((sum, counts) => sum + counts[point], 0);
-    const texts = [
-      `${count(user)} and ${count(series.idle[point])} idle`,
-      `${bytes(series.at("heap.live", to))} of goal ${bytes(series.at("heap.goal", to))}`,
-      count(series.at("runq.global", to) + series.at("runq.local", to)),
-    ];
-    [states, heap, queue].forEach((track, i) => {
-      const name = this.names?.[i];
-      if (name === undefined) return;
-      name.style.top = `${track.top}px`;
-      const value = /** @type {HTMLElement} */ (name.lastElementChild);
-      if (value.textContent !== texts[i]) value.textContent = texts[i];
-    });
+  /** Where a moment is to be read out, pixels; the keyboard's cursor counts while the pointer is elsewhere. */
+  hovered() {
+    const { time } = this;
+    const bounds = /** @type {HTMLCanvasElement} */ (this.canvas).getBoundingClientRect();
+    const x = this.#pointer !== null ? this.#pointer.x - bounds.left : this.#cursor !== null ? time.pixel(this.#cursor) : null;
+    return x !== null && x >= time.start && x <= time.end ? x : null;
   }
 
   /** @param {Data} data @param {number | null} x */
-  paintCard(data, x) {
-    const card = /** @type {HTMLElement} */ (this.card);
-    const { series } = data;
-    const at = x === null || x > this.time.end ? -1 : Math.min(series.n - 1, series.find(this.time.value(x)));
-    if (at < 0 || this.#pointer === null || series.n === 0 || this.time.value(x ?? 0) < series.start[0]) {
-      show(card, false);
-      return;
-    }
-    card.replaceChildren(...this.readout(data, at));
-    show(card, true);
-    placeCard(card, this.#pointer.x, this.#pointer.y);
+  readOut(data, x) {
+    const series = this.view.series(this.time);
+    const at = x === null ? this.store.wanted().to - 1 : this.time.value(x);
+    if (series === null) return;
+    const tracks = this.layout.places.map(({ track }) => track);
+    const near = NEAR / this.time.factor;
+    const marks = x === null ? [] : data.marks.filter((mark) => Math.abs(mark.at - at) < near);
+    const moment = { series, point: series.pointAt(at), tracks, epoch: data.process.epoch, idle: this.store.shown.peek().idle, marks };
+    if (this.#cursor !== null) this.describe(moment, at);
+    if (x === null || moment.point < 0 || !this.ink || this.gestures?.active) return this.card?.hide();
+    const bounds = /** @type {HTMLCanvasElement} */ (this.canvas).getBoundingClientRect();
+    this.card?.show(moment, this.ink, this.#pointer ?? { x: bounds.left + x, y: bounds.bottom - 40 });
   }
 
-  /** @param {Data} data @param {number} at index into the series @returns {Node[]} */
-  readout({ series, marks, process }, at) {
-    const value = (/** @type {import("../model/series.js").Name} */ name) => series.values[name][at];
-    const lines = CATEGORIES.flatMap(({ id, name }, c) => series.counts[c][at] > 0
-      ? [this.line(name, count(series.counts[c][at]), PALETTE[id])] : []);
-    if (series.idle[at] > 0) lines.push(this.line("idle", count(series.idle[at]), this.ink?.faint));
-    const rest = [
-      this.line("heap live", bytes(value("heap.live"))),
-      this.line("heap goal", bytes(value("heap.goal"))),
-      this.line("run queue", count((value("runq.global") || 0) + (value("runq.local") || 0))),
-    ];
-    if (value("sched.latency.p99") > 0) rest.push(this.line("sched latency p99", duration(value("sched.latency.p99"))));
-    const near = (this.time.to - this.time.from) / 150;
-    const gc = marks.filter((mark) => mark.kind === "gc" && Math.abs(mark.at - series.end[at]) < near).at(-1);
-    if (gc !== undefined) rest.push(this.line(`GC cycle ${gc.cycle}`, `${duration(gc.pause)} paused`, PALETTE.gc));
-    return [h("div", { class: "card-name" }, clock(process.epoch + series.end[at], true)), ...lines, h("hr"), ...rest];
+  /** Tells screen readers where the cursor is. @param {import("./timeline-card.js").Moment} moment @param {number} at */
+  describe(moment, at) {
+    const { whole } = this.view;
+    this.canvas?.setAttribute("aria-valuemin", String(Math.round(whole.from / 1e6)));
+    this.canvas?.setAttribute("aria-valuemax", String(Math.round(whole.to / 1e6)));
+    this.canvas?.setAttribute("aria-valuenow", String(Math.round(at / 1e6)));
+    this.canvas?.setAttribute("aria-valuetext", sentence(moment));
   }
 
-  /** @param {string} name @param {string} text @param {string} [colour] */
-  line(name, text, colour) {
-    const swatch = h("i", { class: "swatch" });
-    swatch.style.backgroundColor = colour ?? "transparent";
-    return h("div", { class: "readout" }, swatch, h("span", {}, name), h("b", {}, text));
+  /** What has come since what is shown, as the way back to it. @param {Data} data */
+  paintBack(data) {
+    const { store, back } = this;
+    if (!back) return;
+    const from = store.span.peek()?.to ?? store.paused.peek();
+    const still = from !== null || this.view.held.peek() !== null;
+    show(back, still && !this.view.recorded);
+    if (!still) return;
+    const newest = data.series.span.to;
+    const since = newest - (from ?? newest);
+    const seconds = data.series.sum("wall", from ?? newest, newest) / 1e9;
+    setText(back, since > 0 ? `▸ live   +${count(seconds)} goroutine-seconds in ${duration(Math.round(since / 1e8) * 1e8)}` : "▸ live");
   }
 }
 

@@ -53,12 +53,19 @@ export function share(part, whole) {
   return `${percent >= 10 ? percent.toFixed(1) : percent.toFixed(2)} %`;
 }
 
-/** Local time of day, e.g. `14:03:07`, with `.2` when tenths are asked for. @param {number} unixNs @param {boolean} [tenths] */
-export function clock(unixNs, tenths = false) {
+/** Local time of day, e.g. `14:03:07`, with `.2` when digits of the second are asked for. @param {number} unixNs @param {number} [digits] at most 3 */
+export function clock(unixNs, digits = 0) {
   const date = new Date(unixNs / 1e6);
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const text = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  return tenths ? `${text}.${Math.floor(date.getMilliseconds() / 100)}` : text;
+  return digits > 0 ? `${text}.${String(date.getMilliseconds()).padStart(3, "0").slice(0, digits)}` : text;
+}
+
+/** Local time of day as exact as a step between times asks for: `14:03`, `14:03:07`, `14:03:07.25`. @param {number} unixNs @param {number} step ns */
+export function clockAt(unixNs, step) {
+  if (step >= 60e9) return clock(unixNs).slice(0, 5);
+  // Half a millisecond more: what is a round time in theory must not show as one less.
+  return clock(unixNs + 5e5, step >= 1e9 ? 0 : step >= 1e8 ? 1 : step >= 1e7 ? 2 : 3);
 }
 
 /** A path's last two elements, e.g. `http/server.go:2092`. @param {string} place */

@@ -29,17 +29,29 @@ export class Scale {
 }
 
 const S = 1e9;
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600].map((s) => s * S);
+const STEPS = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600,
+].map((s) => s * S);
 
 /** A round time step that gives about `wanted` ticks over `span` nanoseconds. @param {number} span @param {number} wanted */
 export function timeStep(span, wanted) {
   return STEPS.find((step) => span / step <= wanted) ?? STEPS[STEPS.length - 1];
 }
 
-/** The next 1, 2 or 5 times a power of ten at or above value. @param {number} value */
-export function roundUp(value) {
+/** Evenly spaced round times, `offset` after the domain's zero being one. @param {Scale} scale @param {number} step @param {number} offset @returns {number[]} */
+export function ticks({ from, to }, step, offset) {
+  const out = [];
+  for (let k = Math.ceil((from + offset) / step); k * step - offset <= to; k++) out.push(k * step - offset);
+  return out;
+}
+
+const LEADS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+/** The next round number at or above value; of bytes, in the unit they are told in. @param {number} value @param {number} [thousand] 1024 for bytes */
+export function roundUp(value, thousand = 1000) {
   if (!(value > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  const lead = value / power;
-  return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * power;
+  const unit = thousand ** Math.max(0, Math.floor(Math.log(value) / Math.log(thousand)));
+  const power = 10 ** Math.floor(Math.log10(value / unit));
+  const lead = value / unit / power;
+  return (LEADS.find((round) => lead <= round * (1 + 1e-9)) ?? 10) * power * unit;
 }

@@ -4,44 +4,55 @@
 
 import { CATEGORIES } from "./category.js";
 
-/** Series of the stream that have a column here. */
+/** Series of the stream that have a column here; `sampler.…` are the sampler's own figures. */
 export const NAMES = /** @type {const} */ ([
   "goroutines.system", "goroutines.created", "runq.global", "runq.local", "processors", "processors.idle", "threads",
-  "threads.idle", "threads.spinning", "sched.latency.p50", "sched.latency.p99", "heap.live", "heap.goal", "heap.limit", "stacks",
-  "gc.cycles", "gc.phase",
+  "threads.idle", "threads.spinning", "sched.latency.p50", "sched.latency.p99", "heap.live", "heap.used", "heap.goal", "heap.limit",
+  "heap.total_alloc", "stacks", "gc.cycles", "gc.phase", "sampler.scan_hz", "sampler.cpu",
 ]);
+/** What rows add up to: goroutine-nanoseconds of the user's, on-CPU nanoseconds of the user's and of the runtime's own. */
+export const SUMS = /** @type {const} */ (["wall", "cpu", "cpu.system"]);
 
 /** @typedef {(typeof NAMES)[number]} Name */
+/** @typedef {(typeof SUMS)[number]} Sum */
+
+const FIRST_CAPACITY = 1024;
+/** Time missing between two points that is more than a late clock, ns. */
+const MISSING = 50e6;
 
 export class Series {
   n = 0;
-  #capacity = 1024;
+  /** Changes whenever a point is added or forgotten. */
+  version = 0;
+  #capacity = FIRST_CAPACITY;
   /** Span of each point, ns. */
-  start = new Float64Array(1024);
-  end = new Float64Array(1024);
+  start = new Float64Array(FIRST_CAPACITY);
+  end = new Float64Array(FIRST_CAPACITY);
   /** Of each point: user goroutines by category, idle ones apart. `counts[c][i]` */
-  counts = CATEGORIES.map(() => new Float32Array(1024));
-  idle = new Float32Array(1024);
-  /** @type {Record<Name, Float64Array>} */
+  counts = CATEGORIES.map(() => new Float32Array(FIRST_CAPACITY));
+  idle = new Float32Array(FIRST_CAPACITY);
+  /** NaN where not known. @type {Record<Name | Sum, Float64Array>} */
   values;
 
   constructor() {
-    this.values = /** @type {Record<Name, Float64Array>} */ (
-      Object.fromEntries(NAMES.map((name) => [name, new Float64Array(1024)])));
+    this.values = /** @type {Record<Name | Sum, Float64Array>} */ (
+      Object.fromEntries([...NAMES, ...SUMS].map((name) => [name, new Float64Array(FIRST_CAPACITY)])));
   }
 
   /**
-   * @param {number} start @param {number} end @param {ArrayLike<number>} counts by category @param {number} idle
-   * @param {Record<string, number>} series
+   * @param {number} start @param {number} end not before the point before @param {ArrayLike<number>} counts by category
+   * @param {number} idle @param {Record<string, number>} known names and sums
    */
-  push(start, end, counts, idle, series) {
+  push(start, end, counts, idle, known) {
     if (this.n === this.#capacity) this.#resize(this.#capacity * 2, 0);
     const i = this.n++;
+    this.version++;
     this.start[i] = start;
     this.end[i] = end;
     this.idle[i] = idle;
     for (let c = 0; c < this.counts.length; c++) this.counts[c][i] = counts[c];
-    for (const name of NAMES) this.values[name][i] = series[name] ?? NaN;
+    for (const name of NAMES) this.values[name][i] = known[name] ?? NaN;
+    for (const name of SUMS) this.values[name][i] = known[name] ?? NaN;
   }
 
   /** Forgets points that ended before `time`, now and then. @param {number} time */
@@ -66,14 +77,38 @@ export class Series {
     this.end = moved(this.end);
     this.idle = moved32(this.idle);
     this.counts = this.counts.map(moved32);
-    for (const name of NAMES) this.values[name] = moved(this.values[name]);
+    for (const name of [...NAMES, ...SUMS]) this.values[name] = moved(this.values[name]);
     this.#capacity = capacity;
     this.n -= drop;
+    this.version++;
+  }
+
+  /** From the first point to the last; zeros when there is none. */
+  get span() {
+    return this.n === 0 ? { from: 0, to: 0 } : { from: this.start[0], to: this.end[this.n - 1] };
   }
 
   /** A series' value at a time; 0 when it was not known. @param {Name} name @param {number} time */
   at(name, time) {
     return this.values[name][Math.min(this.find(time - 1), this.n - 1)] || 0;
+  }
+
+  /** The point a time falls into, or -1 where there is none. @param {number} time */
+  pointAt(time) {
+    const point = this.find(time);
+    return point < this.n && this.start[point] - MISSING <= time ? point : -1;
+  }
+
+  /** Whether time is missing before a point. @param {number} point */
+  missingBefore(point) {
+    return point > 0 && this.start[point] - this.end[point - 1] > MISSING;
+  }
+
+  /** What a column adds up to over the points that end in a span. @param {Sum} name @param {number} from @param {number} to */
+  sum(name, from, to) {
+    let sum = 0;
+    for (let i = this.find(from); i < this.n && this.end[i] <= to; i++) sum += this.values[name][i] || 0;
+    return sum;
   }
 
   /**

@@ -1,283 +1,184 @@
 /**
- * Paints the timeline: goroutines by state, heap against its goal, run queue, GC marks, the window.
+ * Paints the timeline but for what follows the pointer: overview, tracks, marks, gaps, the time axis.
  *
- * One column a pixel at most; a column shows the newest of the points that fall into it, the run
- * queue their highest, so that a peak is never averaged away.
+ * Nothing is drawn where nothing is known: missing time is hatched across all tracks.
  */
 
-import { CATEGORIES } from "../model/category.js";
-import { clock, count, size as bytes } from "../model/format.js";
-import { Scale, roundUp, timeStep } from "../model/scale.js";
+import { clockAt } from "../model/format.js";
+import { Columns } from "../model/columns.js";
+import { Scale, ticks, timeStep } from "../model/scale.js";
 import { PALETTE } from "./colour.js";
+import { paintLabels, paintTrack } from "./tracks.js";
 
 /** @typedef {import("../model/series.js").Series} Series */
+/** @typedef {import("../model/tracks.js").Track} Track */
+/** @typedef {import("./tracks.js").Place} Place */
 /** @typedef {import("./colour.js").Ink} Ink */
 /** @typedef {import("./canvas.js").Size} Size */
 /** @typedef {{from: number, to: number}} Span */
+/** @typedef {{at: number, kind: string, pause: number, cycle: number, text: string}} Mark */
 /**
- * @typedef {{series: Series, ink: Ink, font: string, time: Scale, epoch: number, window: Span, chosen: boolean,
- *   drag: Span | null, hover: number | null, marks: {at: number, kind: string, pause: number}[], gaps: Span[],
- *   idle: boolean}} TimelineScene
+ * @typedef {{places: Place[], marks: number, axis: number, overview: number, height: number}} Layout
+ *   upper edges; `height` is of all of it, in sight or not
+ * @typedef {{series: Series, marks: readonly Mark[], ink: Ink, family: string, time: Scale, whole: Span | null, epoch: number, point: number,
+ *   idle: boolean, layout: Layout, coarse: Series}} TimelineScene
+ *   `whole` is what the overview shows, from `coarse`; null for none; `point` is the one whose values stand beside the titles
  */
 
-export const AXIS = 16;
-const GAP = 6;
-const SHARES = { states: 0.58, heap: 0.23, queue: 0.19 };
-/** Longer breaks between points are breaks in the line. */
-const MAX_STEP = 2e9;
-
+export const AXIS = 18;
+export const MARKS = 13;
+export const OVERVIEW = 16;
+const GAP = 4;
+const TOP = 3;
 /** Width of a GC mark; cycles closer than that share one. */
 const MARK = 6;
-/** The bar under a mark begins to grow here, ns, and is full four decades later. */
+/** A pause begins to be seen at this length, ns, and fills the lane four decades later. */
 const SHORT_PAUSE = 1e4;
+const HATCH = 6;
 
-/** @typedef {{top: number, height: number}} Track */
-
-/** @param {number} height @returns {{states: Track, heap: Track, queue: Track}} */
-export function tracks(height) {
-  const room = height - AXIS - 2 * GAP - 4;
-  const states = { top: 2, height: Math.floor(room * SHARES.states) };
-  const heap = { top: states.top + states.height + GAP, height: Math.floor(room * SHARES.heap) };
-  const queue = { top: heap.top + heap.height + GAP, height: Math.floor(room * SHARES.queue) };
-  return { states, heap, queue };
+/** Where everything goes. @param {readonly Track[]} tracks @param {boolean} overview @param {number} scale of the tracks' heights @returns {Layout} */
+export function layoutTimeline(tracks, overview, scale = 1) {
+  let top = TOP + (overview ? OVERVIEW + GAP : 0);
+  const places = tracks.map((track) => {
+    const place = { track, top, height: Math.round(track.height * scale) };
+    top += place.height + GAP;
+    return place;
+  });
+  return { places, marks: top, axis: top + MARKS, overview: overview ? TOP : -1, height: top + MARKS + AXIS };
 }
 
-/** Indices of the points to draw: the last of each pixel column. @param {TimelineScene} scene */
-function columns({ series, time }) {
-  const first = Math.max(0, series.find(time.from) - 1);
-  const indices = [];
-  let column = -Infinity;
-  for (let i = first; i < series.n && series.start[i] < time.to; i++) {
-    const at = Math.floor(time.pixel(series.end[i]));
-    if (at === column) indices[indices.length - 1] = i;
-    else indices.push(i);
-    column = at;
-  }
-  return indices;
-}
+const columns = new Columns();
+const strip = new Columns();
 
 /** @param {CanvasRenderingContext2D} context @param {Size} size @param {TimelineScene} scene */
 export function paintTimeline(context, size, scene) {
-  const { ink } = scene;
-  const layout = tracks(size.height);
+  const { ink, time, layout, series } = scene;
   context.fillStyle = ink.background;
   context.fillRect(0, 0, size.width, size.height);
-  context.font = scene.font;
-  const indices = columns(scene);
-  paintAxis(context, size, scene);
-  paintStates(context, scene, layout.states, indices);
-  paintHeap(context, scene, layout.heap, indices);
-  paintQueue(context, scene, layout.queue, indices);
-  paintMarks(context, scene, layout);
-  paintGaps(context, size, scene);
-  paintWindow(context, size, scene);
+  columns.take(series, time, 1);
+  const sheet = { context, columns, ink, ratio: size.ratio, left: time.start, right: time.end, width: size.width };
+  paintTicks(context, scene);
+  clipped(context, time, 0, size.height, () => {
+    for (const place of layout.places) place.scale = paintTrack(sheet, place, place.track.layers(series, scene.idle));
+    paintMarks(context, scene);
+    paintGaps(context, scene);
+  });
+  for (const place of layout.places) {
+    const { track, scale = 0 } = place;
+    const now = scene.point < 0 ? "" : track.now(series, scene.point, scene.point);
+    paintLabels(sheet, place, now, scale > 0 ? track.say(scale) : "", scene.family);
+  }
+  if (scene.whole !== null) paintOverview(context, scene, scene.whole);
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Size} size @param {TimelineScene} scene */
-function paintAxis(context, size, { ink, time, epoch }) {
-  const step = timeStep(time.to - time.from, Math.max(2, size.width / 110));
-  const bottom = size.height - AXIS;
+/** Paints within the time across only. @param {CanvasRenderingContext2D} context @param {Scale} time @param {number} top @param {number} bottom @param {() => void} paint */
+export function clipped(context, time, top, bottom, paint) {
+  context.save();
+  context.beginPath();
+  context.rect(time.start, top, time.end - time.start, bottom - top);
+  context.clip();
+  paint();
+  context.restore();
+}
+
+/** Lines at round times, and what time it is there. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene */
+function paintTicks(context, { ink, time, epoch, layout, family }) {
+  const step = timeStep(time.to - time.from, Math.max(2, (time.end - time.start) / 110));
+  context.font = `10px ${family}`;
   context.textBaseline = "middle";
   context.textAlign = "center";
-  for (let at = Math.ceil((epoch + time.from) / step) * step - epoch; at <= time.to; at += step) {
-    const x = Math.round(time.pixel(at)) + 0.5;
+  for (const at of ticks(time, step, epoch % 86400e9)) {
+    const x = Math.round(time.pixel(at));
     context.fillStyle = ink.line;
-    context.fillRect(x - 0.5, 0, 1, bottom + 3);
-    if (x < 26 || x > size.width - 26) continue;
+    const top = layout.places[0]?.top ?? 0;
+    context.fillRect(x, top, 1, layout.axis + 3 - top);
+    if (x < time.start + 26 || x > time.end - 26) continue;
     context.fillStyle = ink.muted;
-    context.fillText(clock(epoch + at), x, bottom + AXIS / 2 + 1);
+    context.fillText(clockAt(epoch + at, step), x, layout.axis + AXIS / 2 + 1);
   }
 }
 
-/** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Track} track @param {number[]} indices */
-function paintStates(context, scene, track, indices) {
-  const { series, ink } = scene;
-  const layers = [...series.counts.map((values, c) => ({ values, colour: PALETTE[CATEGORIES[c].id] }))];
-  if (scene.idle) layers.push({ values: series.idle, colour: ink.faint });
-  const sums = new Float64Array(indices.length);
-  let most = 0;
-  indices.forEach((index, i) => {
-    for (const { values } of layers) sums[i] += values[index];
-    most = Math.max(most, sums[i]);
-  });
-  const top = roundUp(most);
-  const y = new Scale(0, top, track.top + track.height, track.top + 1);
-  const base = new Float64Array(indices.length);
-  for (const { values, colour } of layers) {
-    context.fillStyle = colour;
-    indices.forEach((index, i) => {
-      if (values[index] === 0) return;
-      const left = leftOf(scene, indices, i);
-      const low = y.pixel(base[i]);
-      const high = y.pixel((base[i] += values[index]));
-      context.fillRect(left, high, Math.max(1, rightOf(scene, index) - left), low - high);
-    });
-  }
-  scaleLabel(context, scene, track, most > 0 ? count(top) : "");
-}
-
-/** Where a column begins: at the end of the one before, unless time is missing in between. @param {TimelineScene} scene @param {number[]} indices @param {number} i */
-function leftOf({ series, time }, indices, i) {
-  const start = series.start[indices[i]];
-  const before = i > 0 ? series.end[indices[i - 1]] : start;
-  return Math.round(time.pixel(start - before < MAX_STEP ? Math.min(start, before) : start));
-}
-
-/** Whole pixels, so that neighbours meet without a seam. @param {TimelineScene} scene @param {number} index */
-function rightOf({ series, time }, index) {
-  return Math.round(time.pixel(series.end[index]));
-}
-
-/** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Track} track @param {number[]} indices */
-function paintHeap(context, scene, track, indices) {
-  const { series, ink } = scene;
-  const live = series.values["heap.live"];
-  const goal = series.values["heap.goal"];
-  let most = 0;
-  for (const i of indices) most = Math.max(most, live[i] || 0, goal[i] || 0);
-  const y = new Scale(0, most * 1.08, track.top + track.height, track.top);
-  line(context, scene, indices, live, y, ink.text, true);
-  context.setLineDash([3, 3]);
-  line(context, scene, indices, goal, y, ink.muted, false);
-  context.setLineDash([]);
-  scaleLabel(context, scene, track, most > 0 ? bytes(most) : "");
-}
-
-/** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Track} track @param {number[]} indices */
-function paintQueue(context, scene, track, indices) {
-  const { series } = scene;
-  const global = series.values["runq.global"];
-  const local = series.values["runq.local"];
-  const heights = new Float64Array(indices.length);
-  let most = 0;
-  let from = indices.length > 0 ? indices[0] : 0;
-  indices.forEach((index, i) => {
-    for (let j = from; j <= index; j++) heights[i] = Math.max(heights[i], (global[j] || 0) + (local[j] || 0));
-    from = index + 1;
-    most = Math.max(most, heights[i]);
-  });
-  const top = roundUp(Math.max(4, most));
-  const y = new Scale(0, top, track.top + track.height, track.top + 1);
-  context.fillStyle = PALETTE.runnable;
-  indices.forEach((index, i) => {
-    const left = leftOf(scene, indices, i);
-    const high = y.pixel(heights[i]);
-    context.fillRect(left, high, Math.max(1, rightOf(scene, index) - left), track.top + track.height - high);
-  });
-  scaleLabel(context, scene, track, count(top));
-}
-
-/** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {number[]} indices @param {Float64Array} values @param {Scale} y @param {string} colour @param {boolean} filled */
-function line(context, { series, time }, indices, values, y, colour, filled) {
-  context.strokeStyle = context.fillStyle = colour;
-  context.lineWidth = 1.25;
-  for (const piece of pieces(series, indices, values)) {
-    context.beginPath();
-    for (const i of piece) context.lineTo(time.pixel(series.end[i]), y.pixel(values[i]));
-    context.stroke();
-    if (!filled) continue;
-    context.lineTo(time.pixel(series.end[piece[piece.length - 1]]), y.start);
-    context.lineTo(time.pixel(series.end[piece[0]]), y.start);
-    context.globalAlpha = 0.18;
-    context.fill();
-    context.globalAlpha = 1;
-  }
-}
-
-/** Runs of points with a value and no time missing between them. @param {Series} series @param {number[]} indices @param {Float64Array} values */
-function pieces(series, indices, values) {
-  /** @type {number[][]} */
-  const out = [];
-  let last = -Infinity;
-  for (const i of indices) {
-    if (!Number.isFinite(values[i])) continue;
-    if (series.start[i] - last > MAX_STEP) out.push([]);
-    out[out.length - 1].push(i);
-    last = series.end[i];
-  }
-  return out;
-}
-
-/** @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Track} track @param {string} top */
-function scaleLabel(context, { ink, time }, track, top) {
-  context.fillStyle = ink.line;
-  context.fillRect(0, track.top + track.height, time.end, 1);
-  if (top === "") return;
-  context.font = context.font.replace(/\d+px/, "10px");
-  context.textAlign = "left";
-  context.textBaseline = "top";
-  context.fillStyle = ink.muted;
-  context.fillText(top, time.end + 6, track.top);
-}
-
-/** A triangle for GC cycle, a bar whose height is the pause's (log) length. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {{heap: Track}} layout */
-function paintMarks(context, { marks, time, ink }, { heap }) {
+/** A triangle for a GC cycle on a stem as long as its pause (log); a flag for a note or an alert. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene */
+function paintMarks(context, { marks, time, ink, layout }) {
+  const top = layout.marks;
+  const bottom = top + MARKS - 2;
   /** @type {Map<number, number>} longest pause by place */
   const pauses = new Map();
+  const flags = [];
   for (const { at, kind, pause } of marks) {
     if (at < time.from || at > time.to) continue;
     const x = Math.round(time.pixel(at));
-    if (kind === "gc") {
-      const place = x - (x % MARK);
-      pauses.set(place, Math.max(pauses.get(place) ?? 0, pause));
-    } else {
-      context.fillStyle = ink.accent;
-      context.fillRect(x, 0, 1, heap.top + heap.height);
-    }
+    if (kind !== "gc") flags.push(x);
+    else pauses.set(x - (x % MARK), Math.max(pauses.get(x - (x % MARK)) ?? 0, pause));
   }
   context.fillStyle = PALETTE.gc;
   context.beginPath();
   for (const [place, pause] of pauses) {
     const x = place + MARK / 2;
-    context.moveTo(x - MARK / 2, heap.top);
-    context.lineTo(x + MARK / 2, heap.top);
-    context.lineTo(x, heap.top + MARK - 1);
-    const height = Math.min(1, Math.max(0, Math.log10(pause / SHORT_PAUSE) / 4)) * heap.height;
-    if (height > 0) context.rect(x - 0.75, heap.top + heap.height - height, 1.5, height);
+    const height = Math.min(1, Math.max(0.4, Math.log10(pause / SHORT_PAUSE) / 4)) * (MARKS - 3);
+    context.moveTo(x - MARK / 2 + 0.5, bottom);
+    context.lineTo(x + MARK / 2 - 0.5, bottom);
+    context.lineTo(x, bottom - height);
   }
   context.fill();
+  context.fillStyle = ink.accent;
+  for (const x of flags) {
+    context.globalAlpha = 0.5;
+    context.fillRect(x, layout.places[0]?.top ?? 0, 1, bottom);
+    context.globalAlpha = 1;
+    context.fillRect(x, top, 1, MARKS - 2);
+    context.fillRect(x, top, 7, 5);
+  }
 }
 
-/** @param {CanvasRenderingContext2D} context @param {Size} size @param {TimelineScene} scene */
-function paintGaps(context, size, { gaps, time, ink }) {
-  const bottom = size.height - AXIS;
-  for (const { from, to } of gaps) {
-    const left = Math.max(0, time.pixel(from));
-    const right = Math.min(time.end, time.pixel(to));
-    if (right <= left) continue;
+/** Hatches the time of which nothing is known, between the first point and the last. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene */
+function paintGaps(context, { time, ink, series, layout }) {
+  const top = layout.places[0]?.top ?? 0;
+  const height = layout.axis - top;
+  context.strokeStyle = ink.muted;
+  context.lineWidth = 1;
+  for (let c = 1; c < columns.n; c++) {
+    if (!columns.broken[c]) continue;
+    const left = Math.round(time.pixel(series.end[columns.first[c] - 1]));
+    const width = Math.max(2, columns.left[c] - left);
     context.save();
     context.beginPath();
-    context.rect(left, 0, Math.max(2, right - left), bottom);
+    context.rect(left, top, width, height);
     context.clip();
-    context.strokeStyle = ink.muted;
-    context.lineWidth = 1;
     context.beginPath();
-    for (let x = left - bottom; x < right; x += 6) {
-      context.moveTo(x, bottom);
-      context.lineTo(x + bottom, 0);
+    for (let x = left - height - (left % HATCH); x < left + width; x += HATCH) {
+      context.moveTo(x, top + height);
+      context.lineTo(x + height, top);
     }
     context.stroke();
     context.restore();
   }
 }
 
-/** Everything outside the window is veiled. @param {CanvasRenderingContext2D} context @param {Size} size @param {TimelineScene} scene */
-function paintWindow(context, size, { time, window, chosen, drag, hover, ink }) {
-  const bottom = size.height - AXIS;
-  const span = drag ?? window;
-  const left = Math.max(0, time.pixel(span.from));
-  const right = Math.min(time.end, time.pixel(span.to));
-  context.globalAlpha = 0.55;
+/** All there is, small: how many goroutines, and which part of it is below. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene @param {Span} whole */
+function paintOverview(context, { coarse: series, ink, time, layout }, whole) {
+  const { overview: top } = layout;
+  const scale = new Scale(whole.from, whole.to, time.start, time.end);
+  strip.take(series, scale, 2);
+  const sums = strip.map((_, last) => series.counts.reduce((sum, counts) => sum + counts[last], 0));
+  const most = sums.reduce((a, b) => Math.max(a, b), 1);
+  context.fillStyle = ink.raised;
+  context.fillRect(time.start, top, time.end - time.start, OVERVIEW);
+  context.fillStyle = ink.faint;
+  context.beginPath();
+  for (let c = 0; c < strip.n; c++) {
+    const height = Math.max(1, (sums[c] / most) * (OVERVIEW - 2));
+    context.rect(strip.left[c], top + OVERVIEW - height, Math.max(1, strip.right[c] - strip.left[c]), height);
+  }
+  context.fill();
+  const left = Math.round(scale.pixel(Math.max(whole.from, time.from)));
+  const right = Math.max(left + 3, Math.round(scale.pixel(Math.min(whole.to, time.to))));
+  context.globalAlpha = 0.6;
   context.fillStyle = ink.background;
-  context.fillRect(0, 0, left, bottom);
-  context.fillRect(right, 0, time.end - right, bottom);
+  context.fillRect(time.start, top, left - time.start, OVERVIEW);
+  context.fillRect(right, top, time.end - right, OVERVIEW);
   context.globalAlpha = 1;
-  context.fillStyle = chosen || drag ? ink.accent : ink.muted;
-  const thick = chosen || drag ? 2 : 1;
-  context.fillRect(left, 0, thick, bottom);
-  context.fillRect(right - thick, 0, thick, bottom);
-  if (chosen || drag) context.fillRect(left, bottom - 1, right - left, 2);
-  if (hover === null) return;
-  context.fillStyle = ink.text;
-  context.fillRect(Math.round(hover), 0, 1, bottom);
+  context.strokeStyle = ink.muted;
+  context.lineWidth = 1;
+  context.strokeRect(left + 0.5, top + 0.5, right - left - 1, OVERVIEW - 1);
 }
