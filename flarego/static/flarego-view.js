@@ -162,6 +162,7 @@ export class FlaregoView extends HTMLElement {
       [store.span.value, store.paused.value, store.window.value];
       this.#say("flarego-range", rangeOf(store));
     });
+    on(() => this.#say("flarego-state", this.state));
     on(() => {
       const { phase, problem } = store.connection.value;
       const process = store.process.value;

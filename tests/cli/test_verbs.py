@@ -20,7 +20,9 @@ from flarego import __version__
 
 def test_version() -> None:
     assert flarego("version").stdout == f"flarego {__version__}\n"
-    assert json.loads(flarego("version", "--json").stdout) == {"version": __version__}
+    about = json.loads(flarego("version", "--json").stdout)
+    assert about["version"] == __version__
+    assert (Path(about["static"]) / "flarego-view.js").is_file()
 
 
 def test_the_version_is_there_at_once() -> None:
