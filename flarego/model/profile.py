@@ -1,14 +1,14 @@
 """A span of a stream, folded: its rows, what they refer to in words, and ways to keep some of them.
 
-A fold is a Merger's chunk with names: columns are unpacked here, once, for whoever reads rows one by one (exports,
-summaries, comparisons); what draws pictures live does without.
+A fold is a Merger's chunk with names. Columns are unpacked here for whoever reads rows one by one: exports, summaries,
+comparisons, the terminal.
 """
 
 from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
@@ -65,37 +65,126 @@ class Group:
         yield from (f"{key}={value}" for key, value in self.labels.items())
 
 
-class _Stacks:
-    """Stack nodes and the frames they stand for."""
+class Stacks:
+    """What a generation has defined so far: frames, stacks and groups. Grows; numbers never change their meaning."""
 
-    def __init__(self, chunk: Chunk, frames: Sequence[Frame]) -> None:
-        self.parents = _column(chunk.nodes, "parent")
-        self._locations = _column(chunk.nodes, "location")
-        self._spans = _spans(chunk.locations, frames)
-        if any(location >= len(self._spans) for location in self._locations):
-            raise BadRows("a stack refers to a location that is not defined")
-        if any(parent > child for child, parent in enumerate(self.parents)):
-            raise BadRows("a stack refers to a caller that is not defined yet")
-        depths = [0]
-        for parent in self.parents:
-            depths.append(depths[parent] + 1)
-        if max(depths) > _MAX_DEPTH:
-            raise BadRows(f"a stack of more than {_MAX_DEPTH:,} calls")
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+        self._strings: list[str] = []
+        self._frames: list[Frame] = []
+        self._spans: list[tuple[Frame, ...]] = []
+        self._parents = array("I", [0])
+        self._locations = array("I", [0])
+        self._depths = array("I", [0])
 
     def __len__(self) -> int:
-        """Return how many nodes there are, the empty stack included."""
-        return len(self.parents) + 1
-
-    def own(self, node: int) -> tuple[Frame, ...]:
-        """Return the frames that a node adds to its parent's, outermost first."""
-        return self._spans[self._locations[node - 1]] if node else ()
+        """Return how many stacks there are, the empty one included."""
+        return len(self._parents)
 
     def frames(self, node: int) -> tuple[Frame, ...]:
+        """Return the frames of a stack, outermost first."""
         spans = []
         while node:
             spans.append(self.own(node))
-            node = self.parents[node - 1]
+            node = self._parents[node]
         return tuple(chain.from_iterable(reversed(spans)))
+
+    def own(self, node: int) -> tuple[Frame, ...]:
+        """Return the frames that a stack adds to its parent's, outermost first."""
+        return self._spans[self._locations[node]] if node else ()
+
+    def parent(self, node: int) -> int:
+        return self._parents[node]
+
+    def define(self, chunk: Chunk) -> None:
+        """Add what a chunk defines. Raises BadRows."""
+        self._strings.extend(chunk.strings)
+        self._frames.extend(self._read_frames(chunk.frames))
+        self._spans.extend(self._read_spans(chunk.locations))
+        self._add_nodes(_column(chunk.nodes, "parent"), _column(chunk.nodes, "location"))
+        self.groups.extend(self._read_group(entry) for entry in chunk.groups)
+
+    def _read_frames(self, table: Mapping[str, bytes]) -> Iterator[Frame]:
+        functions, files = _column(table, "function"), _column(table, "file")
+        if max([*functions, *files], default=-1) >= len(self._strings):
+            raise BadRows("a frame refers to a name that is not defined")
+        lines, flags = _column(table, "line"), table.get("flags", b"")
+        for function, file, line, flag in zip(functions, files, lines, flags, strict=True):
+            texts = self._strings[function], self._strings[file]
+            yield Frame(*texts, line, bool(flag & _INLINED), bool(flag & _INTERNAL))
+
+    def _read_spans(self, table: Mapping[str, bytes]) -> Iterator[tuple[Frame, ...]]:
+        numbers, at = _column(table, "frame"), 0
+        if max(numbers, default=-1) >= len(self._frames):
+            raise BadRows("a location refers to a frame that is not defined")
+        for count in table.get("count", b""):
+            yield tuple(self._frames[number] for number in numbers[at : at + count])
+            at += count
+
+    def _add_nodes(self, parents: array[int], locations: array[int]) -> None:
+        if max(locations, default=-1) >= len(self._spans):
+            raise BadRows("a stack refers to a location that is not defined")
+        for number, parent in enumerate(parents, len(self._parents)):
+            if parent >= number:
+                raise BadRows("a stack refers to a caller that is not defined yet")
+            self._depths.append(self._depths[parent] + 1)
+            if self._depths[-1] > _MAX_DEPTH:
+                raise BadRows(f"a stack of more than {_MAX_DEPTH:,} calls")
+        self._parents.extend(parents)
+        self._locations.extend(locations)
+
+    def _read_group(self, entry: Mapping[str, object]) -> Group:
+        labels = entry.get("labels")
+        return Group(
+            self._frame(entry.get("created_by")),
+            self._frame(entry.get("entry")),
+            {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {},
+            bool(entry.get("system")),
+        )
+
+    def _frame(self, number: object) -> Frame | None:
+        if not isinstance(number, int) or number < 0:
+            return None
+        return self._frames[number] if number < len(self._frames) else UNKNOWN
+
+
+class Reader:
+    """Reads the chunks of one process in order, each into what it says alone: rows with names."""
+
+    def __init__(self, info: ProcessInfo) -> None:
+        self._info = info
+        self._stacks = Stacks()
+        self._generation = -1
+        self._states = [_name(info.states, number) or "other" for number in range(256)]
+        self._reasons = [_name(info.reasons, number) for number in range(256)]
+
+    def read(self, chunk: Chunk) -> Profile:
+        """Return the chunk's rows. A generation has to be read from its beginning. Raises BadRows."""
+        if chunk.generation != self._generation:
+            self._generation, self._stacks = chunk.generation, Stacks()
+        self._stacks.define(chunk)
+        groups = self._stacks.groups
+        return Profile(self._info, chunk.start, chunk.end, self._rows(chunk.rows), groups, self._stacks)
+
+    def _rows(self, table: Mapping[str, bytes]) -> Sequence[Row]:
+        if not table:
+            return []
+        nodes, groups = _column(table, "node"), _column(table, "group")
+        if max(nodes, default=0) >= len(self._stacks) or max(groups, default=-1) >= len(self._stacks.groups):
+            raise BadRows("a row refers to a stack or a group that is not defined")
+        columns = zip(
+            nodes,
+            groups,
+            map(self._states.__getitem__, table["state"]),
+            map(self._reasons.__getitem__, table["reason"]),
+            table["flags"],
+            array("d", table["wall"]),
+            array("d", table["cpu"]),
+            _column(table, "count"),
+            array("d", table["wait"]),
+            strict=True,
+        )
+        return list(map(Row._make, columns))
 
 
 @dataclass(frozen=True)
@@ -107,7 +196,7 @@ class Profile:
     end: int
     rows: Sequence[Row]
     groups: Sequence[Group]
-    _stacks: _Stacks
+    stacks: Stacks
 
     @classmethod
     def fold(cls, info: ProcessInfo, chunks: Iterable[Chunk]) -> Profile:
@@ -129,10 +218,7 @@ class Profile:
     @classmethod
     def read(cls, info: ProcessInfo, chunk: Chunk) -> Profile:
         """Return the meaning of one chunk that brings all its definitions: a summary, an overview. Raises BadRows."""
-        frames = _frames(chunk)
-        groups = [_group(entry, frames) for entry in chunk.groups]
-        stacks = _Stacks(chunk, frames)
-        return cls(info, chunk.start, chunk.end, _rows(chunk, info, len(stacks), len(groups)), groups, stacks)
+        return Reader(info).read(chunk)
 
     @property
     def span(self) -> int:
@@ -141,7 +227,7 @@ class Profile:
 
     def stack(self, node: int) -> tuple[Frame, ...]:
         """Return the frames of a stack, outermost first."""
-        return self._stacks.frames(node)
+        return self.stacks.frames(node)
 
     def only(
         self,
@@ -189,70 +275,6 @@ def _expression(pattern: str) -> str:
 
 def _column(table: Mapping[str, bytes], name: str) -> array[int]:
     return array("I", table.get(name, b""))
-
-
-def _frames(chunk: Chunk) -> Sequence[Frame]:
-    strings, table = chunk.strings, chunk.frames
-    functions, files = _column(table, "function"), _column(table, "file")
-    if max([*functions, *files], default=-1) >= len(strings):
-        raise BadRows("a frame refers to a name that is not defined")
-    return [
-        Frame(strings[function], strings[file], line, bool(flags & _INLINED), bool(flags & _INTERNAL))
-        for function, file, line, flags in zip(
-            functions, files, _column(table, "line"), table.get("flags", b""), strict=True
-        )
-    ]
-
-
-def _spans(locations: Mapping[str, bytes], frames: Sequence[Frame]) -> Sequence[tuple[Frame, ...]]:
-    numbers = _column(locations, "frame")
-    if max(numbers, default=-1) >= len(frames):
-        raise BadRows("a location refers to a frame that is not defined")
-    spans, at = [], 0
-    for count in locations.get("count", b""):
-        spans.append(tuple(frames[number] for number in numbers[at : at + count]))
-        at += count
-    return spans
-
-
-def _group(entry: Mapping[str, object], frames: Sequence[Frame]) -> Group:
-    labels = entry.get("labels")
-    return Group(
-        _frame(entry.get("created_by"), frames),
-        _frame(entry.get("entry"), frames),
-        {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {},
-        bool(entry.get("system")),
-    )
-
-
-def _frame(number: object, frames: Sequence[Frame]) -> Frame | None:
-    if not isinstance(number, int) or number < 0:
-        return None
-    return frames[number] if number < len(frames) else UNKNOWN
-
-
-def _rows(chunk: Chunk, info: ProcessInfo, n_nodes: int, n_groups: int) -> Sequence[Row]:
-    table = chunk.rows
-    if not table:
-        return []
-    nodes, groups = _column(table, "node"), _column(table, "group")
-    if max(nodes, default=0) >= n_nodes or max(groups, default=-1) >= n_groups:
-        raise BadRows("a row refers to a stack or a group that is not defined")
-    states = [_name(info.states, number) or "other" for number in range(256)]
-    reasons = [_name(info.reasons, number) for number in range(256)]
-    columns = zip(
-        nodes,
-        groups,
-        map(states.__getitem__, table["state"]),
-        map(reasons.__getitem__, table["reason"]),
-        table["flags"],
-        array("d", table["wall"]),
-        array("d", table["cpu"]),
-        _column(table, "count"),
-        array("d", table["wait"]),
-        strict=True,
-    )
-    return list(map(Row._make, columns))
 
 
 def _name(names: Sequence[str], number: int) -> str:

@@ -1,0 +1,140 @@
+"""Leak suspects: goroutines made in one place that only become more.
+
+Crying wolf costs more than being late. A group is suspected when, over the whole of the time it is looked at since it
+last became fewer or lost a member that we knew, it grew in each of WINDOWS equal spans; its members wait; and that was
+long enough (LEAST_NS) and enough of them (LEAST_GROWTH) to be no coincidence. A pool that fills up stops growing, and is
+forgiven; a burst that ends is forgiven when its first member leaves.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flarego.model.places import Place, Standing
+
+WINDOWS = 5
+LEAST_NS = 10_000_000_000
+LEAST_GROWTH = 5
+_MOST_WAIT = 0.9
+"""Share of a group that waits. Goroutines that run are work, not leaks."""
+_MAX_POINTS = 128
+
+Origin = tuple[str, str]
+"""Where goroutines come from: the function that created them, and the one they began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A group that only grows, with the evidence."""
+
+    origin: Origin
+    place: Place
+    """Where most of its members stand."""
+    node: int
+    start: int
+    """Since when it has only grown, ns since epoch."""
+    end: int
+    counts: Sequence[int]
+    """WINDOWS + 1 counts: at `start`, and at the end of each of WINDOWS equal spans."""
+    wait: float
+    """Longest wait of any member, ns."""
+
+    @property
+    def growth(self) -> int:
+        return self.counts[-1] - self.counts[0]
+
+    @property
+    def per_minute(self) -> float:
+        return self.growth * 60e9 / max(self.end - self.start, 1)
+
+
+@dataclass(slots=True)
+class _Group:
+    times: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    waiting: int = 0
+    wait: float = 0.0
+    top: Standing | None = None
+
+    def forget(self) -> None:
+        del self.times[:-1], self.counts[:-1]
+
+    def note(self, at: int, count: int) -> None:
+        if self.counts and count < self.counts[-1]:
+            self.forget()
+        self.times.append(at)
+        self.counts.append(count)
+        if len(self.times) > _MAX_POINTS:
+            del self.times[1::2], self.counts[1::2]
+
+    def evidence(self) -> Sequence[int] | None:
+        """Return the counts that make the group suspect, None when it is not."""
+        if len(self.times) <= WINDOWS or self.times[-1] - self.times[0] < LEAST_NS:
+            return None
+        counts = [self.counts[0], *(self._count_at(window) for window in range(1, WINDOWS + 1))]
+        if any(after <= before for before, after in zip(counts, counts[1:], strict=False)):
+            return None
+        if counts[-1] - counts[0] < LEAST_GROWTH or self.waiting < _MOST_WAIT * counts[-1]:
+            return None
+        return counts
+
+    def _count_at(self, window: int) -> int:
+        first, last = self.times[0], self.times[-1]
+        return self.counts[bisect_right(self.times, first + (last - first) * window // WINDOWS) - 1]
+
+
+def origin_of(place: Place) -> Origin:
+    return (
+        place.created_by.function if place.created_by else "",
+        place.entry.function if place.entry else "",
+    )
+
+
+class Growth:
+    """Follows how many goroutines of each origin there are; told from time to time, at about equal intervals."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Origin, _Group] = {}
+
+    def note(self, at: int, standings: Iterable[Standing], lost: Collection[Origin] = ()) -> None:
+        """Tell how many goroutines stood where at a time, and which origins have lost goroutines since the time before.
+
+        Not all that was lost need be known: a count that falls tells too.
+        """
+        totals = _by_origin(standings)
+        for origin in self._groups.keys() - totals.keys():
+            del self._groups[origin]
+        for origin, (count, now) in totals.items():
+            group = self._groups.setdefault(origin, _Group())
+            if origin in lost:
+                group.forget()
+            group.waiting, group.wait, group.top = now.waiting, now.wait, now.top
+            group.note(at, count)
+
+    def suspects(self) -> Sequence[Suspect]:
+        """Return the groups that only grow, the fastest first."""
+        found = []
+        for origin, group in self._groups.items():
+            counts = group.evidence()
+            if counts and group.top:
+                span = group.times[0], group.times[-1]
+                found.append(Suspect(origin, group.top.place, group.top.node, *span, counts, group.wait))
+        return sorted(found, key=lambda suspect: suspect.per_minute, reverse=True)
+
+
+def _by_origin(standings: Iterable[Standing]) -> Mapping[Origin, tuple[int, _Group]]:
+    totals: dict[Origin, tuple[int, _Group]] = {}
+    for standing in standings:
+        place = standing.place
+        if place.system or not standing.count:
+            continue
+        count, group = totals.get(origin_of(place)) or (0, _Group())
+        if place.state == "waiting":
+            group.waiting += standing.count
+        group.wait = max(group.wait, standing.wait)
+        if group.top is None or standing.count > group.top.count:
+            group.top = standing
+        totals[origin_of(place)] = count + standing.count, group
+    return totals
