@@ -179,6 +179,11 @@ export class Store {
     this.scene.value = this.scene.peek() + 1;
   }
 
+  /** Says that it is looked at from elsewhere: nothing need be weighed again. */
+  look() {
+    this.scene.value = this.scene.peek() + 1;
+  }
+
   /** The span to show now. @returns {Span} */
   wanted() {
     const span = this.span.peek();
@@ -242,7 +247,7 @@ export class Store {
 
   flip() {
     this.flipped.value = !this.flipped.peek();
-    this.refresh();
+    this.look();
   }
 
   /** @param {number} seconds the nearest of WINDOWS counts */
@@ -311,7 +316,7 @@ export class Store {
   /** @param {readonly Step[] | null} address */
   select(address) {
     this.selected.value = address;
-    this.refresh();
+    this.look();
   }
 
   /** Selects the rows of a key in the flame graph, in a view that shows them. @param {number} key */
