@@ -80,6 +80,7 @@ class Filter {
   /** Whether a frame is passed over. @param {Dictionary} dictionary @param {number} frame */
   hides(dictionary, frame) {
     if (this.hiding.length === 0) return false;
+    while (this.#hidden.length <= frame) this.#hidden.push(0);
     const name = () => dictionary.functionName(frame);
     this.#hidden[frame] ||= this.hiding.some(({ what, value }) =>
       (what === "package" ? packageName(name()) : name()) === value) ? 2 : 1;

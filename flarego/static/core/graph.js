@@ -14,7 +14,7 @@ import { Signal } from "./signal.js";
 /** @typedef {import("../model/layout.js").Range} Range */
 /** @typedef {{zoom: readonly Step[], range: Range, focus: string}} Place */
 /** @typedef {"state" | "package" | "change"} Colour */
-/** @typedef {{fold: Fold, scale: number | "share"}} Other a span to compare with, and what its weights are multiplied by */
+/** @typedef {{fold: import("../model/diff.js").Sums, scale: number | "share", width: "b" | "a" | "both"}} Other a span to compare with, what its weights are multiplied by, whose weight is the width */
 
 export const COLOURS = Object.freeze(/** @type {const} */ (["state", "package", "change"]));
 const MAX_HISTORY = 100;
@@ -67,10 +67,12 @@ export class Graph {
 
   /** @param {Place} place */
   #show({ zoom, range, focus }) {
+    const same = focus === this.focus.peek();
     this.store.zoom.value = zoom;
     this.range.value = range;
     this.focus.value = focus;
-    this.store.refresh();
+    if (same) this.store.look();
+    else this.store.refresh();
   }
 
   /** Goes where one was before, else to the root. False when one is there. */
@@ -154,7 +156,7 @@ export class Graph {
   compare(tree, span) {
     const weight = this.store.weight.peek();
     const other = this.other?.() ?? null;
-    if (other !== null) return tree.compare(other.fold, weight, other.scale);
+    if (other !== null) return tree.compare(other.fold, weight, other.scale, other.width);
     const data = this.store.data.peek();
     if (this.colour.peek() !== "change" || data === null || !Number.isFinite(span.from)) return;
     this.before.move(data.ring, 2 * span.from - span.to, span.from);

@@ -24,6 +24,8 @@ import { openFrameMenu } from "./frame-menu.js";
 
 /** Where a sandwich's function stands at first, as a part of the height. */
 const SANDWICH_AT = 0.4;
+/** How long after the picture the tree for readers follows, ms. */
+const TELL_AFTER = 30;
 /** What is announced comes at least this far apart, ms. */
 const ANNOUNCE_EVERY = 1500;
 
@@ -43,6 +45,8 @@ export class Flame extends FgElement {
   /** Whether to scroll to what was just selected. */
   #follow = false;
   #announced = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #telling;
   #paintHover = () => this.paintHover();
   /** What was painted last, for tests and measurements. */
   painted = { sequence: -1, end: 0, receivedAt: 0, paintedAt: 0, clock: 0, frames: 0, cost: 0 };
@@ -290,7 +294,7 @@ export class Flame extends FgElement {
     const { tree, zoom, selected } = scene;
     this.crumbs?.paint(tree, zoom);
     this.legend?.paint(tree, now);
-    this.tree?.paint(tree, selected >= 0 ? selected : zoom, selected >= 0, now);
+    this.tellSoon();
     const text = this.nothing(tree, zoom, whole);
     if (this.message) {
       setText(this.message, text);
@@ -299,6 +303,17 @@ export class Flame extends FgElement {
     this.frameBox(this.selection, scene, selected);
     this.paintHover();
     this.announce(scene, now);
+  }
+
+  /** Brings the tree for readers up to date once the picture is there. */
+  tellSoon() {
+    this.#telling ||= setTimeout(() => {
+      this.#telling = undefined;
+      const scene = this.#scene;
+      if (scene === null) return;
+      const { tree, selected, zoom } = scene;
+      this.tree?.paint(tree, selected >= 0 ? selected : zoom, selected >= 0, performance.now());
+    }, TELL_AFTER);
   }
 
   /** Puts a frame around a node's box. @param {HTMLElement | undefined} element @param {FlameScene} scene @param {number} node */

@@ -3,7 +3,9 @@
 import { h, setText, show } from "../core/dom.js";
 import { count, share } from "../model/format.js";
 import { FgElement } from "./base.js";
+import "./fg-compare.js";
 import "./fg-filters.js";
+import { press, segmented } from "./segmented.js";
 
 /** @typedef {import("../model/calltree.js").CallTree} CallTree */
 
@@ -37,22 +39,6 @@ const ASIDE = /** @type {const} */ ([
 /** Growth over less time is noise, ns. */
 const SHORTEST_GROWTH = 10e9;
 
-/**
- * A row of buttons of which one is pressed.
- * @param {string} name @param {readonly (readonly [string, string, string])[]} items @param {(id: any) => void} onpick
- */
-function segmented(name, items, onpick) {
-  return h("div", { class: "segmented", role: "group", "aria-label": name }, ...items.map(([id, text, title]) =>
-    h("button", { type: "button", title, "data-id": id, onclick: () => onpick(id) }, text)));
-}
-
-/** @param {HTMLElement} group @param {string} id */
-function press(group, id) {
-  for (const button of group.children) {
-    button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.id === id));
-  }
-}
-
 export class Toolbar extends FgElement {
   build() {
     this.views = segmented("View", VIEWS, (id) => this.store.setView(id));
@@ -72,7 +58,7 @@ export class Toolbar extends FgElement {
     });
     this.matched = h("output", { class: "matched" });
     this.append(this.views, this.weights, this.colours, this.switches, this.aside,
-      h("div", { class: "search" }, this.input, this.matched), h("fg-filters"));
+      h("div", { class: "search" }, this.input, this.matched), h("fg-filters"), h("fg-compare"));
   }
 
   /** @param {(typeof SWITCHES)[number][0]} id */

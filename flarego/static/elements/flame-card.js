@@ -88,8 +88,12 @@ export class FlameCard {
       ["self", `${amount(tree.self[node])}   ${share(tree.self[node], root)}`],
     ];
     if (zoom > 0 && node !== zoom) facts.push(["of zoomed", share(tree.total[node], tree.total[zoom])]);
-    const change = changeOf(tree, node);
-    if (change !== "") facts.push(["change", change]);
+    if (tree.base !== null && tree.after !== null) {
+      const by = tree.after[node] - tree.base[node];
+      const [before, now] = store.compare.on ? ["A", "B"] : ["before", "now"];
+      facts.push([before, amount(tree.base[node])], [now, amount(tree.after[node])]);
+      facts.push(["change", `${by < 0 ? "−" : "+"}${amount(Math.abs(by))}   ${changeOf(tree, node) || "as good as none"}`]);
+    }
     if (weight === "wall" || weight === "waiting") facts.push(["on average", `${mean(tree.total[node], span.end - span.start)} goroutines`]);
     if (weight === "cpu") facts.push(["on average", `${mean(tree.total[node], span.end - span.start)} cores`]);
     facts.push(["at the end", `${count(about.count)} goroutines`]);

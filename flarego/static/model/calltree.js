@@ -14,7 +14,7 @@ import { Pairs } from "./pairs.js";
 import { FILTERED, IDLE, Placing, SYSTEM } from "./placing.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
-/** @typedef {import("./fold.js").Fold} Fold */
+/** @typedef {import("./diff.js").Sums} Fold what a window adds up to */
 /** @typedef {import("./search.js").Search} Search */
 /** @typedef {import("./placing.js").Shape} Shape */
 /** @typedef {import("./placing.js").View} View */
@@ -38,6 +38,8 @@ const LEAST_CHANGE = 0.002;
 
 const ROOT_NAME = "all goroutines";
 const FIRST_CAPACITY = 256;
+/** Room made for a new tree at most; one larger grows. */
+const MAX_FIRST_CAPACITY = 1 << 19;
 
 /** Columns of a tree that are filled once, when a node is made. */
 const MADE = /** @type {const} */ (["parent", "name", "flags", "depth", "frame", "category", "firstChild", "nextSibling"]);
@@ -80,8 +82,10 @@ export class CallTree {
   /** Weight of all that matches, nothing counted twice; how many nodes with weight match. */
   matched = 0;
   matches = 0;
-  /** Of each node, when compared: what it weighed in the other span, scaled; the change, -1 vanished … 1 new. @type {Float64Array | null} */
+  /** Of each node, when compared: what it weighed in the other span, scaled, and in this one; the change, -1 vanished … 1 new. @type {Float64Array | null} */
   base = null;
+  /** `total` unless that was made the other's or the sum of both. @type {Float64Array | null} */
+  after = null;
   /** @type {Float32Array | null} */
   delta = null;
   /** @type {Hidden} */
@@ -103,6 +107,9 @@ export class CallTree {
     this.dictionary = reading.dictionary;
     this.shape = shape;
     const name = this.dictionary.string(shape.focus || ROOT_NAME);
+    const likely = Math.min(MAX_FIRST_CAPACITY, this.dictionary.stackParent.length + 64);
+    this.#ids.reserve(likely);
+    if (likely > FIRST_CAPACITY) this.#grow(likely);
     this.#add(-1, name, shape.focus === "" ? LANE : 0, -1, -1);
     if (shape.focus !== "") this.depth[this.child(0, name, LANE | CALLERS, -1, -1)] = 0;
     this.#placing = new Placing(this);
@@ -121,12 +128,15 @@ export class CallTree {
     return at;
   }
 
+  /** @param {number} capacity */
+  #grow(capacity) {
+    for (const column of MADE) /** @type {any} */ (this)[column] = longer(this[column], capacity);
+  }
+
   /** @param {number} parent @param {number} name @param {number} flags @param {number} frame @param {number} category */
   #add(parent, name, flags, frame, category) {
     const id = this.size++;
-    if (id === this.parent.length) {
-      for (const column of MADE) /** @type {any} */ (this)[column] = longer(this[column], id * 2);
-    }
+    if (id === this.parent.length) this.#grow(id * 2);
     this.parent[id] = parent;
     this.name[id] = name;
     this.flags[id] = flags;
@@ -233,7 +243,7 @@ export class CallTree {
   /** Weighs all nodes by the window. @param {Fold} fold @param {Weight} weight @param {Search | null} search */
   weigh(fold, weight, search) {
     this.#place(fold, weight);
-    this.base = this.delta = null;
+    this.base = this.after = this.delta = null;
     this.self.fill(0, 0, this.size);
     this.mask.fill(0, 0, this.size);
     this.#ahead.fill(0, 0, this.size);
@@ -287,11 +297,22 @@ export class CallTree {
     const ahead = this.#ahead;
     total.set(self.subarray(0, size));
     for (let node = size - 1; node > 0; node--) {
-      if (flags[node] & CALLERS || total[node] === 0) continue;
+      const weight = total[node];
+      if (weight === 0 || flags[node] & CALLERS) continue;
       const up = parent[node];
-      total[up] += total[node];
+      total[up] += weight;
       mask[up] |= mask[node];
-      this.#vote(up, lead[node], ahead[node]);
+      // As in #vote, which a loop this hot had better not call.
+      const gain = ahead[node];
+      const now = ahead[up];
+      if (lead[up] === lead[node]) {
+        ahead[up] = now + gain;
+      } else if (gain > now) {
+        lead[up] = lead[node];
+        ahead[up] = gain - now;
+      } else {
+        ahead[up] = now - gain;
+      }
     }
     for (let node = 0; node < size; node++) if (ahead[node] < CLEAR * total[node]) lead[node] = -1;
   }
@@ -317,8 +338,9 @@ export class CallTree {
    * other span has are made, and weigh nothing here.
    * @param {Fold} fold @param {Weight} weight
    * @param {number | "share"} scale of its weights (the ratio of the spans' lengths), or so that both totals are equal
+   * @param {"b" | "a" | "both"} [width] what `total`, a frame's width, is to be: this span's weight, the other's, or the sum
    */
-  compare(fold, weight, scale) {
+  compare(fold, weight, scale, width = "b") {
     this.#place(fold, weight);
     const { total, parent, flags, size } = this;
     const base = new Float64Array(this.parent.length);
@@ -338,7 +360,10 @@ export class CallTree {
       delta[node] = larger > 0 ? (total[node] - base[node]) / larger : 0;
     }
     this.base = base;
+    this.after = total.slice();
     this.delta = delta;
+    if (width === "b") return;
+    for (let node = 0; node < size; node++) total[node] = width === "a" ? base[node] : total[node] + base[node];
   }
 
   /** @param {Search | null} search */

@@ -20,10 +20,13 @@ export const RUNTIME = 2;
 /** Bits of a row's flags, as on the wire. */
 export const STALE = 1;
 export const THREAD = 2;
+const ROW_FLAGS = 3;
 
 /** Functions the runtime lends to other packages (sync.runtime_…) carry their borrower's name. */
 const LENT = /\.runtime_\w+$/;
 
+/** From so many new nodes in one chunk on, room for them is made at once. */
+const MANY_NODES = 1 << 12;
 const MAX_STACKS = 1 << 21;
 const MAX_STRINGS = 1 << 20;
 const MAX_KEYS = 1 << 20;
@@ -105,6 +108,11 @@ export class Dictionary {
       this.frameInternal.push(flags & RUNTIME || LENT.test(this.strings[name]) ? 1 : 0);
     }
     return id;
+  }
+
+  /** Makes room for so many more stacks. @param {number} more */
+  reserveStacks(more) {
+    this.#stacks.reserve(Math.min(MAX_STACKS, this.stackParent.length + more));
   }
 
   /** @param {number} parent stack @param {number} frame */
@@ -226,14 +234,15 @@ export class Generation {
 
   /** @param {import("../core/chunk.js").NodeColumns} nodes */
   #defineNodes(nodes) {
+    if (nodes.n > MANY_NODES) this.dictionary.reserveStacks(nodes.n);
+    const { dictionary } = this;
+    const [ends, frames, stacks] = [this.#locationEnds, this.#locationFrames, this.#nodes];
     for (let i = 0; i < nodes.n; i++) {
       const location = nodes.location[i];
-      const end = at(this.#locationEnds, location, "location");
-      let stack = at(this.#nodes, nodes.parent[i], "parent");
-      for (let j = location === 0 ? 0 : this.#locationEnds[location - 1]; j < end; j++) {
-        stack = this.dictionary.stack(stack, this.#locationFrames[j]);
-      }
-      this.#nodes.push(stack);
+      const end = at(ends, location, "location");
+      let stack = at(stacks, nodes.parent[i], "parent");
+      for (let j = location === 0 ? 0 : ends[location - 1]; j < end; j++) stack = dictionary.stack(stack, frames[j]);
+      stacks.push(stack);
     }
   }
 
@@ -247,13 +256,17 @@ export class Generation {
     return at(this.#nodes, node, "node");
   }
 
-  /** Row keys of the chunk's rows. @param {import("../core/chunk.js").RowColumns} rows @returns {Uint32Array} */
+  /**
+   * Row keys of the chunk's rows or members.
+   * @param {Pick<import("../core/chunk.js").RowColumns, "n" | "node" | "group" | "state" | "reason" | "flags">} rows
+   * @returns {Uint32Array}
+   */
   keys(rows) {
     const keys = new Uint32Array(rows.n);
     for (let i = 0; i < rows.n; i++) {
       const stack = at(this.#nodes, rows.node[i], "node");
       const group = at(this.#groups, rows.group[i], "group");
-      keys[i] = this.dictionary.key(stack, group, rows.state[i], rows.reason[i], rows.flags[i]);
+      keys[i] = this.dictionary.key(stack, group, rows.state[i], rows.reason[i], rows.flags[i] & ROW_FLAGS);
     }
     return keys;
   }

@@ -51,14 +51,15 @@ export class Fold {
 
   /** @param {Entry} entry @param {1 | -1} sign */
   #weigh(entry, sign) {
+    const { key: keys } = entry;
     let top = 0;
-    for (const key of entry.key) if (key > top) top = key;
+    for (let i = 0; i < keys.length; i++) if (keys[i] > top) top = keys[i];
     this.wall = grown(this.wall, top + 1);
     this.cpu = grown(this.cpu, top + 1);
     const { wall, cpu } = this;
-    for (let i = 0; i < entry.key.length; i++) {
-      wall[entry.key[i]] += sign * entry.wall[i];
-      cpu[entry.key[i]] += sign * entry.cpu[i];
+    for (let i = 0; i < keys.length; i++) {
+      wall[keys[i]] += sign * entry.wall[i];
+      cpu[keys[i]] += sign * entry.cpu[i];
     }
   }
 

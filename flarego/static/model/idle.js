@@ -61,10 +61,11 @@ const KNOWN = 128;
 
 /** Answers for the stacks of one dictionary; each stack and frame is looked at once. */
 export class Idleness {
-  /** Kind of each frame, plus 1. @type {number[]} */
+  /** Kind of each frame, plus 1; 0 not known. @type {number[]} */
   #kinds = [];
-  /** @type {number[]} */
-  #stacks = [KNOWN];
+  #stacks = Uint8Array.of(KNOWN);
+  /** Stacks on the way to one that is known. @type {number[]} */
+  #way = [];
 
   /** @param {Dictionary} dictionary */
   constructor(dictionary) {
@@ -84,7 +85,9 @@ export class Idleness {
 
   /** @param {number} before bits of the stack without the frame @param {number} frame */
   #with(before, frame) {
-    const kind = (this.#kinds[frame] ??= this.#kindOf(frame) + 1) - 1;
+    const kinds = this.#kinds;
+    while (kinds.length <= frame) kinds.push(0);
+    const kind = (kinds[frame] ||= this.#kindOf(frame) + 1) - 1;
     if (kind === PASSED) return before;
     let bits = (before & ~(MANY | ENDS_WAITING)) | Math.min(MANY, (before & MANY) + 1);
     if (kind === WAITER) bits |= ENDS_WAITING;
@@ -97,11 +100,18 @@ export class Idleness {
   /** @param {number} stack */
   #bits(stack) {
     const { stackParent, stackFrame } = this.dictionary;
-    const way = [];
+    if (stack >= this.#stacks.length) {
+      const larger = new Uint8Array(stackParent.length + (stackParent.length >> 1));
+      larger.set(this.#stacks);
+      this.#stacks = larger;
+    }
+    const known = this.#stacks;
+    const way = this.#way;
+    way.length = 0;
     let at = stack;
-    for (; this.#stacks[at] === undefined; at = stackParent[at]) way.push(at);
-    let bits = this.#stacks[at];
-    for (let i = way.length - 1; i >= 0; i--) bits = this.#stacks[way[i]] = this.#with(bits, stackFrame[way[i]]);
+    for (; known[at] === 0; at = stackParent[at]) way.push(at);
+    let bits = known[at];
+    for (let i = way.length - 1; i >= 0; i--) bits = known[way[i]] = this.#with(bits, stackFrame[way[i]]);
     return bits;
   }
 

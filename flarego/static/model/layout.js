@@ -2,7 +2,7 @@
  * The boxes of a flame graph that can be seen, as columns.
  *
  * Cost is proportional to what is drawn: a subtree narrower than a device pixel or beside the view is
- * passed over whole; what is too narrow leaves one grey mark, so nothing is lost silently. The zoomed
+ * passed over whole; what is too narrow leaves a grey mark, so nothing is lost silently. The zoomed
  * node and everything above it are as wide as the view, or wider: `range` is the part of its width
  * that is in view.
  */
@@ -35,6 +35,16 @@ export class Boxes {
     this.x[this.n] = x;
     this.width[this.n] = width;
     this.row[this.n++] = row;
+  }
+
+  /** Marks what is too narrow to draw; marks beside each other are one. @param {number} from @param {number} to CSS pixels @param {number} row */
+  mark(from, to, row) {
+    const last = this.n - 1;
+    if (last >= 0 && this.node[last] < 0 && this.row[last] === row && from <= this.x[last] + this.width[last] + 1) {
+      this.width[last] = Math.max(this.width[last], to - this.x[last]);
+    } else {
+      this.add(-1, Math.max(0, from), Math.max(1, to - from), row);
+    }
   }
 
   #grow() {
@@ -96,7 +106,6 @@ function descend(tree, { zoom, width, top, bottom, least = 1 }, way, factor, lef
   let deepest = depth[zoom];
   let node = firstChild[zoom];
   let x = left;
-  let restEnd = -Infinity;
   while (node >= 0) {
     const w = total[node] * factor;
     const end = x + w;
@@ -110,12 +119,10 @@ function descend(tree, { zoom, width, top, bottom, least = 1 }, way, factor, lef
         if (firstChild[node] >= 0) {
           edge[depth[node]] = end;
           node = firstChild[node];
-          restEnd = -Infinity;
           continue;
         }
-      } else if (inView && x >= restEnd) {
-        boxes.add(-1, Math.min(x, width - 1), 1, row);
-        restEnd = x + 1;
+      } else if (inView) {
+        boxes.mark(x, end, row);
       }
     }
     x = end;
@@ -123,7 +130,6 @@ function descend(tree, { zoom, width, top, bottom, least = 1 }, way, factor, lef
     while ((nextSibling[node] < 0 || x >= width) && parent[node] !== zoom) {
       node = parent[node];
       x = edge[depth[node]];
-      restEnd = -Infinity;
     }
     node = x >= width ? -1 : nextSibling[node];
   }

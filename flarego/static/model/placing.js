@@ -47,6 +47,8 @@ export class Placing {
   above = -1;
   /** Of each lane and the root: node of each stack below it, plus 1; 0 not known. @type {Map<number, Uint32Array>} */
   #known = new Map();
+  /** Stacks on the way to one whose node is known. @type {number[]} */
+  #way = [];
 
   /** @param {CallTree} tree */
   constructor(tree) {
@@ -157,17 +159,20 @@ export class Placing {
       if (known !== undefined) larger.set(known);
       this.#known.set(set, (known = larger));
     }
-    const way = [];
+    const way = this.#way;
+    way.length = 0;
     let at = stack;
     while (at > 0 && known[at] === 0) {
       way.push(at);
       at = stackParent[at];
     }
+    const { tree, dictionary } = this;
+    const { frameFunction, frameFlags } = dictionary;
     let node = at === 0 ? top : known[at] - 1;
     for (let i = way.length - 1; i >= 0; i--) {
       const frame = stackFrame[way[i]];
-      const launching = !whole && node === top && isInternal(this.dictionary, frame);
-      if (!launching && !this.#passed(frame)) node = this.#step(node, frame);
+      const launching = !whole && node === top && isInternal(dictionary, frame);
+      if (!launching && !this.#passed(frame)) node = tree.child(node, frameFunction[frame], frameFlags[frame], frame, -1);
       known[way[i]] = node + 1;
     }
     return node;

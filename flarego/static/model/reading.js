@@ -13,7 +13,7 @@ import { Idleness } from "./idle.js";
 /** @typedef {{state: string, reason: string, lane: string, category: number, aside: Aside}} Meaning */
 
 export class Reading {
-  /** @type {Meaning[]} */
+  /** @type {(Meaning | null)[]} */
   #known = [];
   /** Meanings by state, reason and why they are set aside: few, however many keys. @type {Map<number, Meaning>} */
   #meanings = new Map();
@@ -28,6 +28,7 @@ export class Reading {
 
   /** @param {number} key @returns {Meaning} */
   of(key) {
+    while (this.#known.length <= key) this.#known.push(null);
     return (this.#known[key] ??= this.#read(key));
   }
 

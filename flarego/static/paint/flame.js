@@ -23,6 +23,9 @@ export const SCROLLBAR = 9;
 const PADDING = 4;
 /** Narrower boxes carry no text. */
 const MIN_LABEL = 22;
+/** Narrower boxes are not marked as new or gone; distance of hatches. */
+const MIN_MARKED = 5;
+const HATCH = 7;
 /** Changes of less are not told, as a part. */
 const LEAST_TOLD = 0.05;
 const ASCII = /^[\x20-\x7e…]*$/;
@@ -41,7 +44,7 @@ export function rowAt({ scroll, height, flipped }, y) {
 
 /** Label forms and shade of the strings of one dictionary: names repeat, cutting and hashing them need not. */
 export class Names {
-  /** By string, lanes at odd places. @type {Name[]} */
+  /** By string, lanes at odd places. @type {(Name | null)[]} */
   #known = [];
 
   /** @param {import("../model/dictionary.js").Dictionary} dictionary */
@@ -53,6 +56,7 @@ export class Names {
   of(tree, node) {
     const lane = tree.flags[node] & LANE;
     const id = tree.name[node] * 2 + (lane ? 1 : 0);
+    while (this.#known.length <= id) this.#known.push(null); // An array with holes is a slow one.
     return (this.#known[id] ??= this.#make(tree.nameOf(node), lane !== 0));
   }
 
@@ -71,11 +75,11 @@ function fadeOf(scene, node) {
 }
 
 /** A change in words, e.g. `▲ 34 %`, `▼ 8 %`, `new`; "" for one too small to tell. @param {CallTree} tree @param {number} node */
-export function changeOf({ delta, base, total }, node) {
-  if (delta === null || base === null || Math.abs(delta[node]) < LEAST_TOLD) return "";
+export function changeOf({ delta, base, after }, node) {
+  if (delta === null || base === null || after === null || Math.abs(delta[node]) < LEAST_TOLD) return "";
   if (base[node] === 0) return "▲ new";
-  if (total[node] === 0) return "▼ gone";
-  const part = total[node] / base[node] - 1;
+  if (after[node] === 0) return "▼ gone";
+  const part = after[node] / base[node] - 1;
   if (part >= 9.5) return `▲ × ${(part + 1).toFixed(0)}`;
   return `${part > 0 ? "▲" : "▼"} ${(100 * Math.abs(part)).toFixed(0)} %`;
 }
@@ -103,12 +107,43 @@ export function paintFlame(context, size, scene) {
   context.fillStyle = ink.background;
   context.fillRect(0, 0, size.width, size.height);
   const buckets = fillBoxes(context, size, scene);
+  if (scene.scheme.by === "change") paintNewAndGone(context, scene);
   paintLabels(context, scene, buckets);
   context.fillStyle = ink.faint;
   for (let i = 0; i < boxes.n; i++) {
-    if (boxes.node[i] < 0) context.fillRect(boxes.x[i], topOf(scene, boxes.row[i]), 1, ROW - 1);
+    if (boxes.node[i] < 0) context.fillRect(boxes.x[i], topOf(scene, boxes.row[i]), boxes.width[i], ROW - 1);
   }
   paintScrollbar(context, size, scene);
+}
+
+/** What only one span has: frames that are new have a dark edge, those that are gone are hatched. @param {CanvasRenderingContext2D} context @param {FlameScene} scene */
+function paintNewAndGone(context, scene) {
+  const { boxes, tree: { base, after } } = scene;
+  if (base === null || after === null) return;
+  const height = ROW - 1;
+  context.strokeStyle = "#111417";
+  for (let i = 0; i < boxes.n; i++) {
+    const node = boxes.node[i];
+    if (node < 0 || boxes.width[i] < MIN_MARKED || (base[node] > 0 && after[node] > 0)) continue;
+    const [left, top, width] = [boxes.x[i], topOf(scene, boxes.row[i]), boxes.width[i] - 1];
+    context.lineWidth = base[node] > 0 ? 1 : 2;
+    if (base[node] === 0) {
+      context.strokeRect(left + 1, top + 1, width - 2, height - 2);
+      continue;
+    }
+    context.save();
+    context.globalAlpha = 0.45;
+    context.beginPath();
+    context.rect(left, top, width, height);
+    context.clip();
+    context.beginPath();
+    for (let x = left - height; x < left + width; x += HATCH) {
+      context.moveTo(x, top + height);
+      context.lineTo(x + height, top);
+    }
+    context.stroke();
+    context.restore();
+  }
 }
 
 /** Fills box after box of one colour; gives back the bucket of each box. @param {CanvasRenderingContext2D} context @param {Size} size @param {FlameScene} scene */
