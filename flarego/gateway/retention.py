@@ -6,11 +6,10 @@ A packet has an index that never changes, so that a reader needs to keep no more
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flarego.model.chunk import Chunk
-from flarego.model.members import join_members
+from flarego.model.merge import join_definitions
 from flarego.wire.codec import decode, encode
 
 RETENTION_S = 15 * 60
@@ -112,21 +111,3 @@ class Retention:
             return self[index].data
         start = max(known, *(start for start in self._starts if start < index))
         return encode(join_definitions([self[i].chunk() for i in range(start, index + 1)]))
-
-
-def join_definitions(chunks: Sequence[Chunk]) -> Chunk:
-    """Return the last chunk, with the definitions and members that all of them add. They must be of one generation."""
-    return replace(
-        chunks[-1],
-        strings=[text for chunk in chunks for text in chunk.strings],
-        frames=_join_columns([chunk.frames for chunk in chunks]),
-        locations=_join_columns([chunk.locations for chunk in chunks]),
-        nodes=_join_columns([chunk.nodes for chunk in chunks]),
-        groups=[group for chunk in chunks for group in chunk.groups],
-        members=join_members(chunk.members for chunk in chunks),
-    )
-
-
-def _join_columns(tables: Sequence[Mapping[str, bytes]]) -> Mapping[str, bytes]:
-    present = [table for table in tables if table]
-    return {name: b"".join(table[name] for table in present) for name in present[0]} if present else {}

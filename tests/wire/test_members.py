@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flarego.gateway.retention import Retention, join_definitions
+from flarego.gateway.retention import Retention
+from flarego.model.merge import join_definitions
 from flarego.model.chunk import WIDTHS
 from flarego.model.members import join_members
 from flarego.wire.codec import BadMessage, decode, encode
