@@ -10,7 +10,7 @@
  * A sandwich has two roots: node 0 with the callees of its function, node 1 with the callers.
  */
 
-import { Pairs } from "./pairs.js";
+import { Branches } from "./branches.js";
 import { FILTERED, IDLE, Placing, SYSTEM } from "./placing.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
@@ -56,7 +56,8 @@ function longer(column, capacity) {
 }
 
 export class CallTree {
-  #ids = new Pairs();
+  /** By name, lanes apart. */
+  #branches = new Branches();
   /** How many nodes there are. */
   size = 0;
   /** Of each node: parent, string, flags, distance from the root, a frame of it, category of a lane or -1. */
@@ -108,7 +109,7 @@ export class CallTree {
     this.shape = shape;
     const name = this.dictionary.string(shape.focus || ROOT_NAME);
     const likely = Math.min(MAX_FIRST_CAPACITY, this.dictionary.stackParent.length + 64);
-    this.#ids.reserve(likely);
+    this.#branches.reserve(likely);
     if (likely > FIRST_CAPACITY) this.#grow(likely);
     this.#add(-1, name, shape.focus === "" ? LANE : 0, -1, -1);
     if (shape.focus !== "") this.depth[this.child(0, name, LANE | CALLERS, -1, -1)] = 0;
@@ -153,9 +154,11 @@ export class CallTree {
    * @param {number} parent @param {number} name string @param {number} flags @param {number} frame @param {number} category of a lane, else -1
    */
   child(parent, name, flags, frame, category) {
-    const id = this.#ids.intern(parent, name * 2 + (flags & LANE ? 1 : 0)) + 1;
-    if (id < this.size) return id;
-    this.#add(parent, name, flags, frame, category);
+    const key = name * 2 + (flags & LANE ? 1 : 0);
+    const known = this.#branches.find(parent, key);
+    if (known >= 0) return known;
+    const id = this.#add(parent, name, flags, frame, category);
+    this.#branches.add(parent, key, id);
     if (flags & CALLERS) return id; // Not among the callees.
     const first = this.firstChild[parent];
     if (first >= 0 && this.#unordered.at(-1) !== parent) this.#unordered.push(parent);
@@ -416,7 +419,7 @@ export class CallTree {
   resolve(address) {
     let node = 0;
     for (const { name, lane } of address) {
-      const next = this.#ids.find(node, this.dictionary.string(name) * 2 + (lane ? 1 : 0)) + 1;
+      const next = this.#branches.find(node, this.dictionary.string(name) * 2 + (lane ? 1 : 0));
       if (next > 0) node = next;
       else if (!lane) return { node, whole: false };
     }

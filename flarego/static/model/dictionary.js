@@ -8,6 +8,7 @@
  */
 
 import { ChunkError } from "../core/chunk.js";
+import { Branches } from "./branches.js";
 import { Pairs } from "./pairs.js";
 
 /** @typedef {import("../core/chunk.js").Chunk} Chunk */
@@ -55,7 +56,7 @@ export class Dictionary {
   /** Of each frame: 1 when it is the runtime's own. @type {number[]} */
   frameInternal = [];
 
-  #stacks = new Pairs();
+  #stacks = new Branches();
   /** Of each stack: the stack without its innermost frame, that frame, how many there are. Stack 0 is empty. @type {number[]} */
   stackParent = [0];
   /** @type {number[]} */
@@ -117,17 +118,14 @@ export class Dictionary {
 
   /** @param {number} parent stack @param {number} frame */
   stack(parent, frame) {
-    if (this.stackDepth[parent] >= MAX_DEPTH) return parent;
-    if (this.stackParent.length >= MAX_STACKS) {
-      const known = this.#stacks.find(parent, frame);
-      return known < 0 ? parent : known + 1;
-    }
-    const id = this.#stacks.intern(parent, frame) + 1;
-    if (id === this.stackParent.length) {
-      this.stackParent.push(parent);
-      this.stackFrame.push(frame);
-      this.stackDepth.push(this.stackDepth[parent] + 1);
-    }
+    const known = this.#stacks.find(parent, frame);
+    if (known >= 0) return known;
+    const id = this.stackParent.length;
+    if (this.stackDepth[parent] >= MAX_DEPTH || id >= MAX_STACKS) return parent;
+    this.stackParent.push(parent);
+    this.stackFrame.push(frame);
+    this.stackDepth.push(this.stackDepth[parent] + 1);
+    this.#stacks.add(parent, frame, id);
     return id;
   }
 

@@ -37,7 +37,8 @@ const WAITERS = Object.freeze(new Set(["time.Sleep", "sync.(*Cond).Wait"]));
 const LOOP_REASONS = /^(chan receive|select|sleep|sync\.Cond\.Wait)/;
 
 /** Frames that only start what comes next: the compiler's wrappers of `go f(x)`, and what libraries put in between. */
-const LAUNCHERS = /^runtime\.|\.gowrap\d+$|^(sync\.\(\*WaitGroup\)\.Go|golang\.org\/x\/sync\/errgroup\.\(\*Group\)\.Go)\.func\d+$/;
+const LAUNCHERS = /\.gowrap\d+$|^(sync\.\(\*WaitGroup\)\.Go|golang\.org\/x\/sync\/errgroup\.\(\*Group\)\.Go)\.func\d+$/;
+const LAUNCHER_PARTS = [".gowrap", "Group).Go.func"];
 
 /** Of an HTTP connection only the wait for the next request is idle; below a handler it is not. */
 const CONNECTION = "net/http.(*conn).serve";
@@ -76,7 +77,7 @@ export class Idleness {
   #kindOf(frame) {
     if (isInternal(this.dictionary, frame)) return PASSED;
     const name = this.dictionary.functionName(frame);
-    if (LAUNCHERS.test(name)) return PASSED;
+    if (name.startsWith("runtime.") || (LAUNCHER_PARTS.some((part) => name.includes(part)) && LAUNCHERS.test(name))) return PASSED;
     if (name === CONNECTION) return SERVING;
     if (name === HANDLER) return HANDLING;
     if (IDLE_FUNCTIONS.has(name)) return NAMED;

@@ -26,6 +26,7 @@ const MIN_LABEL = 22;
 /** Narrower boxes are not marked as new or gone; distance of hatches. */
 const MIN_MARKED = 5;
 const HATCH = 7;
+const LANE_SHADE = 2;
 /** Changes of less are not told, as a part. */
 const LEAST_TOLD = 0.05;
 const ASCII = /^[\x20-\x7e…]*$/;
@@ -40,29 +41,36 @@ export function rowAt({ scroll, height, flipped }, y) {
   return Math.floor(((flipped ? height - y : y) + scroll) / ROW);
 }
 
-/** @typedef {{forms: string[], shade: number, ascii: boolean}} Name */
-
-/** Label forms and shade of the strings of one dictionary: names repeat, cutting and hashing them need not. */
+/** What is drawn of the strings of one dictionary: names repeat, cutting and hashing them need not. */
 export class Names {
-  /** By string, lanes at odd places. @type {(Name | null)[]} */
-  #known = [];
+  /** By string: shade, plus 1. */
+  #shades = new Uint8Array(1024);
+  /** By string: forms of a function's name, the longest first. @type {(string[] | null)[]} */
+  #forms = [];
 
   /** @param {import("../model/dictionary.js").Dictionary} dictionary */
   constructor(dictionary) {
     this.dictionary = dictionary;
   }
 
-  /** @param {CallTree} tree @param {number} node @returns {Name} */
-  of(tree, node) {
-    const lane = tree.flags[node] & LANE;
-    const id = tree.name[node] * 2 + (lane ? 1 : 0);
-    while (this.#known.length <= id) this.#known.push(null); // An array with holes is a slow one.
-    return (this.#known[id] ??= this.#make(tree.nameOf(node), lane !== 0));
+  /** @param {CallTree} tree @param {number} node */
+  shade(tree, node) {
+    if (tree.flags[node] & LANE) return LANE_SHADE;
+    const id = tree.name[node];
+    if (id >= this.#shades.length) {
+      const larger = new Uint8Array(this.dictionary.strings.length * 2);
+      larger.set(this.#shades);
+      this.#shades = larger;
+    }
+    return (this.#shades[id] ||= (hash(this.dictionary.strings[id]) % SHADES) + 1) - 1;
   }
 
-  /** @param {string} name @param {boolean} lane @returns {Name} */
-  #make(name, lane) {
-    return { forms: lane ? [name] : labels(name), shade: lane ? 2 : hash(name) % SHADES, ascii: ASCII.test(name) };
+  /** @param {CallTree} tree @param {number} node @returns {readonly string[]} */
+  forms(tree, node) {
+    if (tree.flags[node] & LANE) return [tree.nameOf(node)];
+    const id = tree.name[node];
+    while (this.#forms.length <= id) this.#forms.push(null); // An array with holes is a slow one.
+    return (this.#forms[id] ??= labels(this.dictionary.strings[id]));
   }
 }
 
@@ -95,7 +103,7 @@ function suffixOf({ tree, zoom, scheme }, node) {
 export function labelOf(scene, node, width) {
   if (width < MIN_LABEL) return "";
   const room = Math.floor((width - 2 * PADDING) / scene.character);
-  const text = fit(scene.names.of(scene.tree, node).forms, room);
+  const text = fit(scene.names.forms(scene.tree, node), room);
   const suffix = suffixOf(scene, node);
   if (suffix === "" || text.endsWith("…") || text.length + 2 + suffix.length > room) return text;
   return `${text}  ${suffix}`;
@@ -156,7 +164,7 @@ function fillBoxes(context, size, scene) {
   for (let i = 0; i < boxes.n; i++) {
     const node = boxes.node[i];
     if (node < 0) continue;
-    buckets[i] = scheme.bucket(tree, node, names.of(tree, node).shade, fadeOf(scene, node));
+    buckets[i] = scheme.bucket(tree, node, names.shade(tree, node), fadeOf(scene, node));
     (members[buckets[i]] ??= []).push(i);
   }
   members.forEach((indices, b) => {
@@ -173,7 +181,7 @@ function fillBoxes(context, size, scene) {
 
 /** @param {CanvasRenderingContext2D} context @param {FlameScene} scene @param {Uint16Array} buckets */
 function paintLabels(context, scene, buckets) {
-  const { boxes, tree, names } = scene;
+  const { boxes } = scene;
   const { colours } = scene.scheme;
   context.font = scene.font;
   context.textBaseline = "middle";
@@ -187,7 +195,7 @@ function paintLabels(context, scene, buckets) {
     if (colours[buckets[i]].text !== colour) context.fillStyle = colour = colours[buckets[i]].text;
     const y = topOf(scene, boxes.row[i]) + ROW / 2;
     // Only beyond ASCII may a glyph be wider than the font's one width; squeezing costs a measurement.
-    if (names.of(tree, node).ascii) context.fillText(text, boxes.x[i] + PADDING, y);
+    if (ASCII.test(text)) context.fillText(text, boxes.x[i] + PADDING, y);
     else context.fillText(text, boxes.x[i] + PADDING, y, boxes.width[i] - 2 * PADDING);
   }
 }
