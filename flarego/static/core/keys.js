@@ -5,6 +5,7 @@
  * ("Shift+ArrowLeft"), a single character says for itself whether Shift was held.
  */
 
+import { copyLink } from "./link.js";
 import { WINDOWS } from "./store.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -50,6 +51,8 @@ export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
   { key: " ", group: "Time", text: "pause, or back to live", run: (store) => store.togglePause() },
   { key: "[", group: "Time", text: "shorter window", run: (store) => changeWindow(store, -1) },
   { key: "]", group: "Time", text: "longer window", run: (store) => changeWindow(store, 1) },
+  { key: "Shift+ArrowLeft", group: "Time", text: "the span shown ends earlier", run: (store) => store.timeline.nudge(-1) },
+  { key: "Shift+ArrowRight", group: "Time", text: "the span shown ends later", run: (store) => store.timeline.nudge(1) },
   { key: "End", group: "Time", text: "live, or the end", run: (store) => store.goLive() },
 
   { key: "1", group: "View", text: "by state", run: (store) => store.setView("state") },
@@ -92,6 +95,11 @@ export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
   { key: "p", group: "Panels", text: "next panel", run: (_, app) => app.panel?.step(1) },
   { key: "P", group: "Panels", text: "panel before", run: (_, app) => app.panel?.step(-1) },
 
+  { key: "b", group: "Compare", text: "pin the span shown as A, and compare what is shown next with it", run: (store) => store.compare.pinA() },
+  { key: "B", group: "Compare", text: "keep the span shown as B", run: (store) => store.compare.pinB() },
+  { key: "X", group: "Compare", text: "swap A and B", run: (store) => store.compare.swap() },
+
+  { key: "y", group: "Page", text: "copy a link to what is shown", run: (store) => void copyLink(store) },
   { key: "T", group: "Page", text: "dark or light", run: (_, app) => app.switchTheme() },
   { key: "?", group: "Page", text: "this list", run: (_, app) => app.help?.toggle() },
 ]));
@@ -100,7 +108,8 @@ export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
 export const GESTURES = Object.freeze([
   { key: "drag on timeline", group: "Time", text: "show that span" },
   { key: "double-click on timeline", group: "Time", text: "live again" },
-  { key: "wheel on timeline", group: "Time", text: "more or less time across" },
+  { key: "wheel on timeline", group: "Time", text: "more or less time across; with Shift, or Alt + drag, along it" },
+  { key: "arrows on timeline", group: "Time", text: "read out a moment; with Shift, choose a span" },
   { key: "click", group: "Flame graph", text: "zoom into a frame; on the crumbs, out again" },
   { key: "Ctrl + click", group: "Flame graph", text: "select a frame without zooming" },
   { key: "right click", group: "Flame graph", text: "what can be done with a frame" },

@@ -12,6 +12,7 @@ import { QueryError, Search } from "../model/search.js";
 import { sameShape } from "../model/placing.js";
 import { matches, neighbour } from "../model/walk.js";
 import { ChunkError } from "./chunk.js";
+import { Compare } from "./compare.js";
 import { Data } from "./data.js";
 import { Filters } from "./filters.js";
 import { Graph } from "./graph.js";
@@ -79,9 +80,12 @@ export class Store {
   panel = new Signal("goroutines");
   query = new Signal("");
   queryProblem = new Signal("");
+  /** What was said to the user last, for a moment. @type {Signal<{text: string}>} */
+  said = new Signal({ text: "" });
   filters = new Filters(() => this.refresh());
   graph = new Graph(this);
   timeline = new TimelineView(this);
+  compare = new Compare(this);
 
   /** @type {Search | null} */
   #search = null;

@@ -5,6 +5,7 @@
  * display stands still, or by choosing a span.
  */
 
+import { timeStep } from "../model/scale.js";
 import { TRACKS } from "../model/tracks.js";
 import { Signal } from "./signal.js";
 
@@ -18,6 +19,8 @@ const ACROSS = [40 * S, 60 * S, 90 * S, 120 * S];
 const LEAST_ACROSS = 0.2 * S;
 /** What a window or span takes of the time across. */
 const ROOM = 1.25;
+/** A span is no shorter than that: about a chunk. */
+const MIN_SPAN = 0.2 * S;
 const NOTHING = Object.freeze({ from: 0, to: 0 });
 
 export class TimelineView {
@@ -124,6 +127,16 @@ export class TimelineView {
     const least = Math.min(whole.from, whole.to - across);
     const start = Math.min(Math.max(from, least), Math.max(least, whole.to - across));
     this.held.value = { from: start, to: start + across };
+  }
+
+  /** Makes the span shown end earlier or later by a hundredth of what is across. @param {1 | -1} way */
+  nudge(way) {
+    const { store, whole } = this;
+    const { from, to } = store.wanted();
+    const range = this.range;
+    const end = Math.min(whole.to, Math.max(from + MIN_SPAN, to + way * timeStep(range.to - range.from, 100)));
+    this.hold();
+    store.setSpan({ from: Math.max(from, whole.from), to: end });
   }
 
   /** Follows again. */

@@ -16,13 +16,14 @@ import "./fg-flame.js";
 import "./fg-panel.js";
 import "./fg-status.js";
 import "./fg-help.js";
+import "./fg-toast.js";
 
 /** @typedef {import("../core/store.js").Store} Store */
 /** @typedef {"dark" | "light"} Theme */
 
 const THEME_KEY = "flarego.theme";
 /** Elements that use these keys themselves. */
-const OPERATED = "button, summary, [role=rowgroup], [role=tab], [role=separator], [role=slider]";
+const OPERATED = "button, summary, [role=rowgroup], [role=treegrid], [role=tab], [role=separator], [role=slider]";
 
 /** What the user chose before; storage may be forbidden, then nothing. */
 function storedTheme() {
@@ -64,7 +65,7 @@ export class App extends HTMLElement {
     this.help = /** @type {import("./fg-help.js").Help} */ (h("fg-help"));
     this.main = h("div", { class: "main" }, this.flame);
     this.replaceChildren(
-      h("fg-header"), h("fg-notice"), this.timeline, this.toolbar, this.main, this.panel, h("fg-status"), this.help);
+      h("fg-header"), h("fg-notice"), this.timeline, this.toolbar, this.main, this.panel, h("fg-status"), h("fg-toast"), this.help);
     this.applyTheme(this.preferredTheme());
     this.addEventListener("fg-theme", () => this.switchTheme());
     this.addEventListener("fg-help", () => this.help?.toggle());

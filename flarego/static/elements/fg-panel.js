@@ -6,12 +6,14 @@ import { FgElement } from "./base.js";
 import "./fg-goroutines.js";
 import "./fg-waits.js";
 import "./fg-processors.js";
+import "./fg-changes.js";
 
 /** The panels, in order. A new one: its element, imported above, and a line here. */
 export const PANELS = Object.freeze(/** @type {const} */ ([
   { id: "goroutines", element: "fg-goroutines", title: "Goroutines", hint: "Goroutines by stack" },
   { id: "waits", element: "fg-waits", title: "Waits", hint: "What goroutines wait on, by address" },
   { id: "scheduler", element: "fg-processors", title: "Processors", hint: "Go's processors and their run queues" },
+  { id: "changes", element: "fg-changes", title: "Changes", hint: "What differs between the spans compared, by function" },
 ]));
 /** Pixels the panel keeps, and leaves to the graph above it. */
 const LEAST = 72;

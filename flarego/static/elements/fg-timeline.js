@@ -7,7 +7,7 @@ import { DEFAULT_TRACKS, FEW_TRACKS, TRACKS } from "../model/tracks.js";
 import { Surface } from "../paint/canvas.js";
 import { readInk } from "../paint/colour.js";
 import { paintOverlay } from "../paint/overlay.js";
-import { layoutTimeline, paintTimeline } from "../paint/timeline.js";
+import { layoutTimeline, paintTimeline, paintTitles } from "../paint/timeline.js";
 import { FgElement } from "./base.js";
 import { TimelineCard, sentence } from "./timeline-card.js";
 import { Edges, keyStep, moveEdge } from "./timeline-edges.js";
@@ -54,8 +54,11 @@ export class Timeline extends FgElement {
     this.choices = h("div", { class: "timeline-choices" }, ...TRACKS.map(({ id, title, hint }) => h("label", { title: hint },
       h("input", { type: "checkbox", "data-id": id, onchange: () => this.view.toggle(id, this.shown()) }), title)));
     this.menu = h("details", { class: "timeline-menu" }, h("summary", { title: "Choose what the timeline shows" }, "Tracks"), this.choices);
+    this.pin = h("button", {
+      type: "button", class: "timeline-pin", title: "Pin what is shown as A, and compare what is shown next with it (b)", onclick: () => this.store.compare.pinA(),
+    }, "Compare");
     this.rows = h("div", { class: "timeline-rows" }, this.canvas, ...this.edges.elements);
-    this.append(this.rows, this.menu, this.back, this.card.element);
+    this.append(this.rows, h("div", { class: "timeline-tools" }, this.menu, this.pin), this.back, this.card.element);
     this.surface = new Surface(this.canvas, (context, size) => this.paint(context, size));
     this.gestures = new Gestures(this);
     this.restyle();
@@ -265,9 +268,19 @@ export class Timeline extends FgElement {
       playhead: this.view.playhead(), pins: this.view.pins(), limit: time.end - (this.back?.offsetWidth ?? 0),
     });
     const rows = { top: layout.places[0]?.top ?? 0, height: layout.axis - (layout.places[0]?.top ?? 0) };
+    if (time.start === 0) this.titles(context);
     this.edges?.place(store.span.peek(), time, this.view.whole, epoch, rows);
     this.paintBack(data);
     this.readOut(data, x);
+  }
+
+  /** On a narrow page titles stand on the data: above what veils it. @param {CanvasRenderingContext2D} context */
+  titles(context) {
+    const { time, layout, ink, family } = this;
+    const series = this.view.series(time);
+    if (!ink || !family || series === null || !this.surface) return;
+    const point = Math.min(series.n - 1, series.find(this.store.wanted().to - 1));
+    paintTitles(context, this.surface.size, { layout, series, point, time, ink, family });
   }
 
   /** Where a moment is to be read out, pixels; the keyboard's cursor counts while the pointer is elsewhere. */

@@ -19,7 +19,7 @@ function abridge(path) {
 
 /** A node's weight in words. @param {CallTree} tree @param {number} node @param {import("../model/calltree.js").Weight} weight @param {number} span */
 function describe(tree, node, weight, span) {
-  const total = tree.total[node];
+  const total = (tree.after ?? tree.total)[node];
   const part = node === 0 ? "" : `${share(total, tree.total[tree.rootOf(node)])}  ·  `;
   if (weight === "count") return `${part}${count(total)} goroutines`;
   const average = `${part}${mean(total, span)} ${weight === "cpu" ? "cores" : weight === "waiting" ? "waiting" : "goroutines"} on average`;

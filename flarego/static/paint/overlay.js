@@ -65,10 +65,12 @@ function paintPins(context, { time, pins, layout, family }) {
     if (right < time.start || left > time.end) continue;
     const top = layout.places[0]?.top ?? 0;
     context.fillStyle = PIN_COLOUR[letter] ?? PALETTE.other;
-    context.globalAlpha = 0.12;
-    context.fillRect(left, top, right - left, layout.axis - top);
-    context.globalAlpha = 1;
-    context.fillRect(left, layout.axis - 4, right - left, 3);
+    if (letter === "A") {
+      context.globalAlpha = 0.14;
+      context.fillRect(left, top, right - left, layout.axis - top);
+      context.globalAlpha = 1;
+    }
+    context.fillRect(left, layout.axis - (letter === "A" ? 8 : 4), right - left, 3);
     const x = Math.max(left, time.start);
     context.fillRect(x, top, 14, 13);
     context.fillStyle = "#111417";

@@ -35,7 +35,7 @@ const PACKAGES = Object.freeze([
 const STANDARD_TONE = "#bcc4cf";
 
 /** Steps of change to either side of none. */
-const STEPS = 5;
+const STEPS = 8;
 const LESS = "#4a9be0";
 const SAME = "#cfd3d9";
 const MORE = "#ee8a2e";

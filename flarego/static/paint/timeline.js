@@ -35,6 +35,8 @@ const MARK = 6;
 /** A pause begins to be seen at this length, ns, and fills the lane four decades later. */
 const SHORT_PAUSE = 1e4;
 const HATCH = 6;
+/** Without a gutter the tools stand on the axis, pixels. */
+const TOOLS = 150;
 
 /** Where everything goes. @param {readonly Track[]} tracks @param {boolean} overview @param {number} scale of the tracks' heights @returns {Layout} */
 export function layoutTimeline(tracks, overview, scale = 1) {
@@ -63,12 +65,18 @@ export function paintTimeline(context, size, scene) {
     paintMarks(context, scene);
     paintGaps(context, scene);
   });
+  if (time.start > 0) paintTitles(context, size, scene);
+  if (scene.whole !== null) paintOverview(context, scene, scene.whole);
+}
+
+/** Titles, values and scales; without a gutter they stand on the data. @param {CanvasRenderingContext2D} context @param {Size} size @param {Pick<TimelineScene, "layout" | "series" | "point" | "time" | "ink" | "family">} scene */
+export function paintTitles(context, size, { layout, series, point, time, ink, family }) {
+  const sheet = { context, columns, ink, ratio: size.ratio, left: time.start, right: time.end, width: size.width };
   for (const place of layout.places) {
     const { track, scale = 0 } = place;
-    const now = scene.point < 0 ? "" : track.now(series, scene.point, scene.point);
-    paintLabels(sheet, place, now, scale > 0 ? track.say(scale) : "", scene.family);
+    const now = point < 0 ? "" : track.now(series, point, point);
+    paintLabels(sheet, place, now.includes("NaN") ? "" : now, scale > 0 ? track.say(scale) : "", family);
   }
-  if (scene.whole !== null) paintOverview(context, scene, scene.whole);
 }
 
 /** Paints within the time across only. @param {CanvasRenderingContext2D} context @param {Scale} time @param {number} top @param {number} bottom @param {() => void} paint */
@@ -92,7 +100,7 @@ function paintTicks(context, { ink, time, epoch, layout, family }) {
     context.fillStyle = ink.line;
     const top = layout.places[0]?.top ?? 0;
     context.fillRect(x, top, 1, layout.axis + 3 - top);
-    if (x < time.start + 26 || x > time.end - 26) continue;
+    if (x < time.start + (time.start > 0 ? 26 : TOOLS) || x > time.end - 26) continue;
     context.fillStyle = ink.muted;
     context.fillText(clockAt(epoch + at, step), x, layout.axis + AXIS / 2 + 1);
   }
