@@ -144,7 +144,7 @@ def test_light_by_preference_and_dark_by_switch(view: View, stage: Stage) -> Non
     view.open(stage.url)
     assert view.ask("document.documentElement.dataset.theme") == "light"
     view.shot("light")
-    view.press("t")
+    view.press("T")
     assert view.ask("document.documentElement.dataset.theme") == "dark"
     view.page.reload()
     view.until("flarego.painted().sequence >= 0")
@@ -160,7 +160,7 @@ OVERLAPS = """() => {
       && e.children.length === 0 && (e.textContent.trim() || e.matches("input, select")) && !e.closest("option"));
     const boxes = leaves.map((e) => [e, e.getBoundingClientRect()]).filter(([, b]) => b.width && b.height);
     for (const [e, b] of boxes) {
-      const cut = e.closest("fg-status, .crumbs, .legend, .table-head");
+      const cut = e.closest("fg-status, fg-toolbar, .crumbs, .legend, .table-head");
       if (!cut && b.right > innerWidth + 1) out.push(`${e.textContent} leaves the page`);
       for (const [f, c] of boxes) {
         const inside = e.contains(f) || f.contains(e) || e === f;

@@ -28,7 +28,7 @@ export class Edges {
   /** @param {(edge: "from" | "to", event: KeyboardEvent) => void} onkey */
   constructor(onkey) {
     this.elements = /** @type {const} */ (["from", "to"]).map((edge) => h("div", {
-      class: "timeline-edge", role: "slider", tabIndex: 0, hidden: true, "data-edge": edge,
+      class: "timeline-edge", role: "slider", "aria-valuenow": 0, tabIndex: 0, hidden: true, "data-edge": edge,
       "aria-label": edge === "from" ? "Start of the span" : "End of the span",
       onkeydown: (/** @type {KeyboardEvent} */ event) => onkey(edge, event),
     }));

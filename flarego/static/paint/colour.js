@@ -18,7 +18,7 @@ export const PALETTE = Object.freeze({
   io: "#b4e7fc",
   sleep: "#9fa3ab",
   gc: "#b078a0",
-  other: "#c9c2b0",
+  other: "#f4fcc8",
 });
 
 /** @typedef {{background: string, raised: string, line: string, text: string, muted: string, faint: string, accent: string, mixed: string, mixedText: string}} Ink */

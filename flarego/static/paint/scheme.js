@@ -21,9 +21,11 @@ import { PALETTE, hash, mix } from "./colour.js";
 const TEXT = "#111417";
 /** Lightness variants of one colour; a function always has the same. */
 export const SHADES = 4;
-const SHADE_MIX = [0.16, 0.08, 0, -0.07];
+const SHADE_MIX = [0.18, 0.09, 0, -0.05];
 /** How much of the background shows through what a search did not find: found, leads to one, neither. */
-const FADE = [0, 0.55, 0.78];
+const FADE = [0, 0.68, 0.84];
+/** As much of the text; all of it still reads at 4.5 to 1. */
+const TEXT_FADE = [0, 0, 0.15];
 export const FADES = FADE.length;
 const RUNTIME_TONE = "#a9adb4";
 const MIXED = CATEGORIES.length;
@@ -119,10 +121,11 @@ export class Scheme {
   constructor(ink, by) {
     this.by = by;
     this.colouring = by === "state" ? byState(ink) : by === "package" ? byPackage(ink) : byChange();
-    const faded = mix(ink.text, ink.background, 0.25);
     /** Fill and text of every bucket in every fade. @type {Paint[]} */
     this.colours = this.colouring.paints.flatMap(({ fill, text }) =>
-      FADE.map((fade) => ({ fill: mix(fill, ink.background, fade), text: fade ? faded : text })));
+      FADE.map((fade, i) => ({
+        fill: mix(fill, ink.background, fade), text: fade ? mix(ink.text, ink.background, TEXT_FADE[i]) : text,
+      })));
   }
 
   /** @param {CallTree} tree @param {number} node @param {number} shade @param {number} fade */
