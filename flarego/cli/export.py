@@ -86,7 +86,7 @@ def _span(clip: Clip, process: ProcessInfo, begin: Moment | None, end: Moment | 
     start, stop = clip.span(process.process)
     first = begin.within(start, stop, process.epoch) if begin else start
     last = end.within(start, stop, process.epoch) if end else stop
-    if last <= first:
+    if begin and end and last <= first:
         raise NothingThere("--to is not after --from", remedy="write the earlier one after --from")
     if first >= stop or last <= start:
         raise NothingThere(f"the recording is {(stop - start) / 1e9:.1f} s long; nothing in it lies in that span",

@@ -21,8 +21,12 @@ _VERBS: Mapping[str, str] = {
     "dump": "Print every goroutine once, in the layout of Go's own debug=2 text.",
     "doctor": "Say what this machine and user permit, and the remedy for what they do not.",
     "demo": "Build the bundled Go service, run it under load and attach to it.",
+    "export": "Write a clip as pprof, collapsed stacks, speedscope, Perfetto, Firefox profiler, SVG, HTML or JSON.",
+    "import": "Make a clip of another tool's profile: pprof, collapsed stacks, speedscope, a goroutine dump.",
     "version": "Print the version.",
 }
+_MODULES: Mapping[str, str] = {"import": "import_"}
+"""Of verbs that are words of Python."""
 _EXIT_CODES = """\b
 Exit codes:
   0  done, or ended by Ctrl-C or --duration
@@ -49,7 +53,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        command: click.Command = importlib.import_module(f"flarego.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"flarego.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

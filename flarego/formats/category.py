@@ -15,7 +15,7 @@ COLOURS = {
     "io": "#b4e7fc",
     "sleep": "#9fa3ab",
     "gc": "#b078a0",
-    "other": "#c9c2b0",
+    "other": "#f4fcc8",
 }
 NAMES = {category: category for category in COLOURS} | {"chan": "channel", "io": "I/O", "gc": "runtime"}
 _OF_STATE = {"running": "running", "runnable": "runnable", "preempted": "runnable", "syscall": "syscall"}

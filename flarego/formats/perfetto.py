@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
-from flarego.formats.protobuf import blob, double, number, text
+from flarego.formats.protobuf import blob, double, number, text, varint
 from flarego.formats.recording import Recording
 from flarego.formats.states import lane
 from flarego.formats.timeline import Busiest, Span, finite, spans
@@ -29,6 +29,8 @@ _BEGIN, _END, _INSTANT, _COUNTER = 1, 2, 3, 4
 _EXPLICIT = 3
 _UNIT_NS, _UNIT_COUNT, _UNIT_BYTES = 1, 2, 3
 _PROCESS = 1
+_TIMESTAMP = varint(8 << 3)
+"""The field's key: a time of 0 has to be said."""
 _SHOWN = 8
 """Frames of a stack that an argument shows, the innermost."""
 _SERIES = (
@@ -92,7 +94,7 @@ class _Trace:
         self._event(time, number(9, _INSTANT) + number(11, track) + text(23, name) + _annotations(arguments))
 
     def _event(self, time: int, event: bytes) -> None:
-        self._packet(number(8, time) + number(58, _BOOTTIME) + blob(11, event))
+        self._packet(_TIMESTAMP + varint(time) + number(58, _BOOTTIME) + blob(11, event))
 
     def _packet(self, packet: bytes) -> None:
         self._out.write(blob(1, packet + number(10, _SEQUENCE)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from flarego import __version__
 from flarego.formats.category import COLOURS, NAMES, category_of
 from flarego.formats.collapsed import with_state
 from flarego.formats.recording import Recording
-from flarego.formats.states import state_frame
+from flarego.formats.states import from_frame, state_frame
 from flarego.model import units
 from flarego.model.names import fit, forms
 from flarego.model.profile import Row
@@ -157,7 +157,7 @@ class _Picture:
         title = f"{node.name}\n{self._text(node.weight)}, {share:.2f}%" + (f" ({mixed})" if len(states) > 1 else "")
         title += f"\n{node.file}" if node.file else ""
         fill = node.colour() if node.categories else _MIXED
-        label = fit((node.name, *forms(node.name)), int((width - 6) / _CHAR)) if width >= _MIN_LABEL else ""
+        label = fit(_labels(node.name), int((width - 6) / _CHAR)) if width >= _MIN_LABEL else ""
         text = f'<text x="{x + 3:.1f}" y="{y + 12.5}">{escape(label)}</text>' if label else ""
         gap = 0.6 if width > 3 else 0.0
         place = f'x="{x:.2f}" y="{y}" width="{width - gap:.2f}" height="{ROW - 1}"'
@@ -170,6 +170,12 @@ class _Picture:
 
     def _text(self, weight: float) -> str:
         return f"{units.number(weight)} goroutines" if self._recording.weight == "count" else duration(weight)
+
+
+def _labels(name: str) -> Sequence[str]:
+    """Return what a box may say, the longest first."""
+    state = from_frame(name)
+    return (name, *filter(None, state[::-1])) if state else (name, *forms(name))
 
 
 def mix(colour: str, amount: float) -> str:
