@@ -225,7 +225,7 @@ def test_waits_and_processors_have_their_tables(view: View, stage: Stage) -> Non
     view.until("document.querySelectorAll('.table-waits .table-row:not([hidden])').length > 2")
     assert "sync.Mutex.Lock" in view.text("fg-waits") and "0xc000" in view.text("fg-waits")
     view.shot("waits")
-    view.page.locator("[role=tab]", has_text="Processors").click()
+    view.page.locator("[role=tab]", has_text="Scheduler").click()
     assert "P0" in view.text("fg-processors") and "4 processors" in view.text("fg-processors")
     view.shot("processors")
 

@@ -167,7 +167,8 @@ function parse(text) {
     return [];
   }
   return (Array.isArray(list) ? list : []).slice(0, MAX_TERMS).flatMap((item) => {
-    const [, sign, name, value] = /^([+~-])(\w+):(.*)$/s.exec(String(item)) ?? [];
+    // A plus that was typed into an address comes as a space.
+    const [, sign, name, value] = /^([+~-])(\w+):(.*)$/s.exec(String(item).replace(/^ /, "+")) ?? [];
     const what = WHATS.find((known) => known === name);
     const how = HOW[/** @type {keyof typeof HOW} */ (sign)];
     if (what === undefined || (how === "hide" && what !== "package" && what !== "function")) return [];

@@ -13,6 +13,7 @@ import "./fg-notice.js";
 import "./fg-timeline.js";
 import "./fg-toolbar.js";
 import "./fg-flame.js";
+import "./fg-functions.js";
 import "./fg-panel.js";
 import "./fg-status.js";
 import "./fg-help.js";
@@ -63,7 +64,7 @@ export class App extends HTMLElement {
     this.timeline = /** @type {import("./fg-timeline.js").Timeline} */ (h("fg-timeline"));
     this.panel = /** @type {import("./fg-panel.js").Panel} */ (h("fg-panel"));
     this.help = /** @type {import("./fg-help.js").Help} */ (h("fg-help"));
-    this.main = h("div", { class: "main" }, this.flame);
+    this.main = h("div", { class: "main" }, this.flame, h("fg-functions"));
     this.replaceChildren(
       h("fg-header"), h("fg-notice"), this.timeline, this.toolbar, this.main, this.panel, h("fg-status"), h("fg-toast"), this.help);
     this.applyTheme(this.preferredTheme());

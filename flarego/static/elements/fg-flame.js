@@ -282,7 +282,7 @@ export class Flame extends FgElement {
     place(size.width);
     const high = (boxes.end - boxes.first) * ROW > size.height;
     const { least, most } = this.room();
-    const wanted = this.scrolled ?? (boxes.first < 0 ? -size.height * SANDWICH_AT : 0);
+    const wanted = this.scrolled ?? (boxes.first < 0 ? -ROW * Math.round((size.height * SANDWICH_AT) / ROW) : 0);
     const scrolled = Math.max(least, Math.min(most, wanted));
     if (!high && scrolled === (this.scrolled ?? 0)) return;
     this.scrolled = scrolled;

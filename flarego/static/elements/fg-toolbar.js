@@ -127,7 +127,7 @@ export class Toolbar extends FgElement {
     const shown = this.store.shown.peek();
     for (const button of /** @type {Iterable<HTMLElement>} */ (this.aside?.children ?? [])) {
       if (button.dataset.id === "runtime") {
-        setText(button, shown.runtime ? "runtime frames shown" : "runtime frames");
+        setText(button, shown.runtime ? "runtime shown" : "runtime");
         button.setAttribute("aria-pressed", String(shown.runtime));
         continue;
       }

@@ -22,21 +22,20 @@ function swatch(colour) {
   return element;
 }
 
-/** The packages with the most weight of their own, and a function of each. @param {CallTree} tree @returns {[string, string][]} */
+/** The packages with the most weight, what they call included, and a function of each. @param {CallTree} tree @returns {[string, string][]} */
 function packagesOf(tree) {
-  /** @type {Map<number, number>} */
-  const byName = new Map();
-  for (let node = 0; node < tree.size; node++) {
-    if (tree.self[node] > 0 && !(tree.flags[node] & LANE)) byName.set(tree.name[node], (byName.get(tree.name[node]) ?? 0) + tree.self[node]);
-  }
+  /** @type {string[]} */
+  const of = [];
   /** @type {Map<string, {weight: number, name: string}>} */
   const packages = new Map();
-  for (const [id, weight] of byName) {
-    const name = tree.dictionary.strings[id];
-    const of = packageOf(name) || name;
-    packages.set(of, { weight: (packages.get(of)?.weight ?? 0) + weight, name });
+  const packageAt = (/** @type {number} */ node) => (tree.flags[node] & LANE ? "" : (of[tree.name[node]] ??= packageOf(tree.nameOf(node)) || tree.nameOf(node)));
+  for (let node = 1; node < tree.size; node++) {
+    if (tree.total[node] === 0 || tree.flags[node] & LANE) continue;
+    const here = packageAt(node);
+    if (here === packageAt(tree.parent[node])) continue;
+    packages.set(here, { weight: (packages.get(here)?.weight ?? 0) + tree.total[node], name: tree.nameOf(node) });
   }
-  return [...packages].sort(([, a], [, b]) => b.weight - a.weight).slice(0, MAX_PACKAGES).map(([of, { name }]) => [of, name]);
+  return [...packages].sort(([, a], [, b]) => b.weight - a.weight).slice(0, MAX_PACKAGES).map(([here, { name }]) => [here, name]);
 }
 
 export class FlameLegend {

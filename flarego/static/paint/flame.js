@@ -103,7 +103,8 @@ function suffixOf({ tree, zoom, scheme }, node) {
 export function labelOf(scene, node, width) {
   if (width < MIN_LABEL) return "";
   const room = Math.floor((width - 2 * PADDING) / scene.character);
-  const text = fit(scene.names.forms(scene.tree, node), room);
+  const sandwiched = node === 0 && scene.tree.shape.focus !== "";
+  const text = (sandwiched ? "◆ " : "") + fit(scene.names.forms(scene.tree, node), room);
   const suffix = suffixOf(scene, node);
   if (suffix === "" || text.endsWith("…") || text.length + 2 + suffix.length > room) return text;
   return `${text}  ${suffix}`;
