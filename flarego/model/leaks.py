@@ -1,9 +1,9 @@
 """Leak suspects: goroutines made in one place that only become more.
 
-Crying wolf costs more than being late. A group is suspected when, over the whole of the time it is looked at since it
-last became fewer or lost a member that we knew, it grew in each of WINDOWS equal spans; its members wait; and that was
-long enough (LEAST_NS) and enough of them (LEAST_GROWTH) to be no coincidence. A pool that fills up stops growing, and is
-forgiven; a burst that ends is forgiven when its first member leaves.
+Crying wolf costs more than being late. A group is suspected when it grew in each of WINDOWS equal spans up to now, of
+time in which it never became fewer and lost no member that we knew; its members wait; and that was long enough
+(LEAST_NS) and enough of them (LEAST_GROWTH) to be no coincidence. A pool that fills up stops growing, and is forgiven;
+a burst that ends is forgiven when its first member leaves.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from flarego.model.places import Place, Standing
 
 WINDOWS = 5
-LEAST_NS = 10_000_000_000
+LEAST_NS = 30_000_000_000
 LEAST_GROWTH = 5
 _MOST_WAIT = 0.9
 """Share of a group that waits. Goroutines that run are work, not leaks."""
@@ -69,19 +70,22 @@ class _Group:
         if len(self.times) > _MAX_POINTS:
             del self.times[1::2], self.counts[1::2]
 
-    def evidence(self) -> Sequence[int] | None:
-        """Return the counts that make the group suspect, None when it is not."""
-        if len(self.times) <= WINDOWS or self.times[-1] - self.times[0] < LEAST_NS:
-            return None
-        counts = [self.counts[0], *(self._count_at(window) for window in range(1, WINDOWS + 1))]
-        if any(after <= before for before, after in zip(counts, counts[1:], strict=False)):
-            return None
-        if counts[-1] - counts[0] < LEAST_GROWTH or self.waiting < _MOST_WAIT * counts[-1]:
-            return None
-        return counts
+    def evidence(self) -> tuple[int, Sequence[int]] | None:
+        """Return since when and how it grew that makes it suspect: of the whole time, or its last half, or quarter …
 
-    def _count_at(self, window: int) -> int:
-        first, last = self.times[0], self.times[-1]
+        None when it is not.
+        """
+        begin = 0
+        while len(self.times) - begin > WINDOWS and self.times[-1] - self.times[begin] >= LEAST_NS:
+            counts = [self._count_at(begin, window) for window in range(WINDOWS + 1)]
+            if all(before < after for before, after in pairwise(counts)):
+                enough = counts[-1] - counts[0] >= LEAST_GROWTH and self.waiting >= _MOST_WAIT * counts[-1]
+                return (self.times[begin], counts) if enough else None
+            begin += max((len(self.times) - begin) // 2, 1)
+        return None
+
+    def _count_at(self, begin: int, window: int) -> int:
+        first, last = self.times[begin], self.times[-1]
         return self.counts[bisect_right(self.times, first + (last - first) * window // WINDOWS) - 1]
 
 
@@ -117,10 +121,10 @@ class Growth:
         """Return the groups that only grow, the fastest first."""
         found = []
         for origin, group in self._groups.items():
-            counts = group.evidence()
-            if counts and group.top:
-                span = group.times[0], group.times[-1]
-                found.append(Suspect(origin, group.top.place, group.top.node, *span, counts, group.wait))
+            if (evidence := group.evidence()) and group.top:
+                start, counts = evidence
+                where = group.top.place, group.top.node
+                found.append(Suspect(origin, *where, start, group.times[-1], counts, group.wait))
         return sorted(found, key=lambda suspect: suspect.per_minute, reverse=True)
 
 

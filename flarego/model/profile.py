@@ -16,6 +16,7 @@ from typing import NamedTuple
 from flarego.errors import FlareError
 from flarego.model.chunk import Chunk, ProcessInfo
 from flarego.model.frame import UNKNOWN, Frame
+from flarego.model.merge import Merger, UndefinedReference
 
 STALE, THREAD = 1, 2
 """Flags of a row: the stack is the last one known; a runtime thread without a goroutine."""
@@ -204,14 +205,14 @@ class Profile:
 
         Raises BadRows; ValueError when there is no chunk at all.
         """
-        from flarego.model.merge import Merger
-
         merger = Merger()
-        empty = True
-        for chunk in chunks:
-            merger.add(chunk)
-            empty = False
-        if empty:
+        chunk = None
+        try:
+            for chunk in chunks:
+                merger.add(chunk)
+        except UndefinedReference as e:
+            raise BadRows(str(e)) from None
+        if chunk is None:
             raise ValueError("nothing to fold")
         return cls.read(info, merger.chunk())
 

@@ -13,7 +13,7 @@ from flarego.model.places import Standing, standings
 from flarego.model.profile import Profile
 
 Series = Mapping[str, Sequence[float]]
-"""Values of each series at times of its own index, NaN where not known; `start` and `end` beside them."""
+"""Values of each series at the times that belong to them, NaN where not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,11 @@ _CUMULATIVE = ("heap.total_alloc", "goroutines.created", "mutex.wait", "gc.assis
 def summarise(
     profile: Profile,
     windows: Iterable[Profile],
-    timeline: Series,
+    times: Sequence[float],
+    series: Series,
     events: Iterable[Mapping[str, Any]],
 ) -> Summary:
-    """Return the summary of a whole span, given the spans that it consists of, in order."""
+    """Return the summary of a whole span, given some of the spans that it consists of, in order."""
     every = standings(profile)
     own = [standing for standing in every if not standing.place.system]
     busy = [standing for standing in own if not standing.place.idle]
@@ -107,8 +108,8 @@ def summarise(
         sum(standing.wall for standing in own if standing.place.idle),
         sum(standing.wall for standing in every if standing.place.system),
         _collections(events),
-        {name: course for name, values in timeline.items() if (course := _course(values))},
-        {name: rate for name in _CUMULATIVE if (rate := _rate(name, timeline)) is not None},
+        {name: course for name, values in series.items() if (course := _course(values))},
+        {name: rate for name in _CUMULATIVE if (rate := _rate(times, series.get(name, ()))) is not None},
         _suspects(windows),
     )
 
@@ -119,7 +120,8 @@ def _states(own: Iterable[Standing]) -> Sequence[State]:
         key = standing.place.state, standing.place.reason
         wall, cpu, count = totals.get(key, (0.0, 0.0, 0))
         totals[key] = wall + standing.wall, cpu + standing.cpu, count + standing.count
-    return sorted((State(*key, *total) for key, total in totals.items()), key=lambda state: state.wall, reverse=True)
+    states = [State(*key, wall, cpu, count) for key, (wall, cpu, count) in totals.items()]
+    return sorted(states, key=lambda state: state.wall, reverse=True)
 
 
 def _suspects(windows: Iterable[Profile]) -> Sequence[Suspect]:
@@ -148,10 +150,9 @@ def _course(values: Sequence[float]) -> Course | None:
     return Course(known[0], known[-1], min(known), max(known), sum(known) / len(known)) if known else None
 
 
-def _rate(name: str, timeline: Series) -> float | None:
+def _rate(times: Sequence[float], values: Sequence[float]) -> float | None:
     """Return the growth of a cumulative series per second."""
-    known = [(at, value) for at, value in zip(timeline.get("end", ()), timeline.get(name, ()), strict=False)
-             if math.isfinite(value)]  # fmt: skip
+    known = [(at, value) for at, value in zip(times, values, strict=False) if math.isfinite(value)]
     if len(known) < 2 or known[-1][0] <= known[0][0]:
         return None
     return (known[-1][1] - known[0][1]) * 1e9 / (known[-1][0] - known[0][0])
