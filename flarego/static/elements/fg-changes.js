@@ -44,7 +44,7 @@ const COLUMNS = [
   { id: "percent", title: "%", number: true, value: relative, cell: (row) => ({ text: percent(row) }) },
   { id: "before", title: "A", number: true, value: (row) => row.before, cell: (row) => ({ text: row.say(row.before) }) },
   { id: "after", title: "B", number: true, value: (row) => row.after, cell: (row) => ({ text: row.say(row.after) }) },
-  { id: "kind", title: "", value: (row) => row.kind, cell: (row) => ({ text: WORD[row.kind] }) },
+  { id: "kind", title: "Kind", value: (row) => row.kind, cell: (row) => ({ text: WORD[row.kind] }) },
   {
     id: "function", title: "Function", value: (row) => row.name,
     cell: (row) => ({ text: labels(row.name)[0], minor: packageOf(row.name), title: row.name }),
