@@ -20,6 +20,8 @@ from typing import Any
 import msgpack
 from aiohttp import WSMsgType, web
 
+from browser.members import Members
+
 STATIC = Path(__file__).resolve().parents[2] / "flarego" / "static"
 STATES = ["running", "runnable", "syscall", "waiting", "preempted", "other"]
 REASONS = [
@@ -336,6 +338,11 @@ class Definitions:
         return {key: value for key, value in out.items() if value}
 
 
+def wait_address(row: tuple[float, ...]) -> int:
+    """What those of a row wait on."""
+    return 0xC000000000 + 0x1A40 * int(row[0])
+
+
 @dataclass
 class Source:
     """Chunks of one synthetic process, one after the other."""
@@ -348,6 +355,7 @@ class Source:
     sequence: int = 0
     seconds: float = 0.0
     definitions: Definitions = field(default_factory=Definitions)
+    members: Members = field(default_factory=Members)
     rng: random.Random = field(default_factory=lambda: random.Random(1))
     live: float = 12e6
     goal: float = 24e6
@@ -421,6 +429,7 @@ class Source:
         }
         if self.sequence % 5 == 0:
             chunk |= self._second(kept)
+            chunk["members"] = self._members(rows)
         self.sequence += 1
         return chunk
 
@@ -441,6 +450,14 @@ class Source:
             count,
             wait,
         )
+
+    def _members(self, rows: list[tuple[float, ...]]) -> dict[str, bytes]:
+        places = [
+            (int(row[0]), int(row[1]), int(row[2]), int(row[3]), wait_address(row) if kind.state == "waiting" else 0)
+            for row, kind in zip(rows, self.kinds, strict=True)
+        ]
+        there = [(kind, int(row[7]), place) for kind, row, place in zip(self.kinds, rows, places, strict=True)]
+        return self.members.list_of(there, self.seconds * NS, all_of_them=self.sequence % GENERATION == 0)
 
     def _series(self, counts: dict[str, int]) -> dict[str, float]:
         self.live += 4e5 * (1 + self.rng.random())
@@ -485,7 +502,7 @@ class Source:
             "waits": [
                 {
                     "kind": kinds.get(REASONS[int(row[3])], "poll"),
-                    "address": hex(0xC000000000 + 0x1A40 * int(row[0])),
+                    "address": hex(wait_address(row)),
                     "count": int(row[7]),
                     "longest": int(row[8]),
                     "reason": int(row[3]),
@@ -496,7 +513,9 @@ class Source:
             "processors": [
                 {
                     "id": i,
-                    "status": [1, 1, 2, 0][i],
+                    "status": ["running", "running", "syscall", "idle"][i],
+                    "timers": i,
+                    **({"goroutine": 1 + i, "thread": self.pid + 1 + i} if i < 3 else {}),
                     "runq": [3, 0, 1, 0][i],
                     "schedtick": 1000 * self.sequence + i,
                     "syscalltick": 10 * self.sequence,

@@ -21,13 +21,18 @@ export const VERSION = 1;
  * @typedef {{n: number, parent: Uint32Array, location: Uint32Array}} NodeColumns
  * @typedef {{n: number, node: Uint32Array, group: Uint32Array, state: Uint8Array, reason: Uint8Array,
  *   flags: Uint8Array, wall: Float64Array, cpu: Float64Array, count: Uint32Array, wait: Float64Array}} RowColumns
- * @typedef {{kind: string, at: number, cycle: number, pause: number, text: string}} ChunkEvent
- * @typedef {{kind: string, address: string, count: number, longest: number, reason: number, node: number}} Wait
- * @typedef {{id: number, status: number, runq: number, schedtick: number, syscalltick: number}} Processor
+ * @typedef {{n: number, goid: Float64Array, node: Uint32Array, group: Uint32Array, state: Uint8Array, reason: Uint8Array,
+ *   flags: Uint8Array, since: Float64Array, on: Float64Array, left: Float64Array}} MemberColumns
+ * @typedef {{kind: string, at: number, cycle: number, pause: number, text: string, figures: Record<string, number>}} ChunkEvent
+ *   figures: what else it says in numbers, by FORMAT.md's names
+ * @typedef {Readonly<Record<string, string | number | boolean>>} Facts about a wait object
+ * @typedef {{kind: string, address: string, count: number, longest: number, reason: number, node: number, object: Facts}} Wait
+ * @typedef {{id: number, status: string, runq: number, schedtick: number, syscalltick: number, timers: number,
+ *   thread: number, goroutine: number}} Processor timers -1 when not known, thread and goroutine 0 when there is none
  * @typedef {Record<string, number> & {engine?: string}} SamplerFigures
  * @typedef {{type: "chunk", process: string, generation: number, sequence: number, start: number, end: number,
  *   strings: string[], frames: FrameColumns, locations: LocationColumns, nodes: NodeColumns, groups: Group[],
- *   rows: RowColumns, series: Record<string, number>, events: ChunkEvent[], waits: Wait[] | null,
+ *   rows: RowColumns, members: MemberColumns | null, series: Record<string, number>, events: ChunkEvent[], waits: Wait[] | null,
  *   processors: Processor[] | null, sampler: Record<string, number>}} Chunk
  * @typedef {{type: "gone", process: string, at: number, why: string}} Gone
  * @typedef {{type: "gap", process: string, from: number, to: number}} Gap
@@ -49,6 +54,8 @@ const MAX_STRING = 4096;
 const MAX_EVENTS = 1000;
 const MAX_WAITS = 200;
 const MAX_PROCESSORS = 4096;
+/** Of one list: ours have 4,096, those that left after a gap more. */
+const MAX_MEMBERS = 1 << 17;
 const NOTHING = new Uint8Array(0);
 
 /** @param {unknown} value @returns {Raw} */
@@ -96,6 +103,18 @@ function numbers(value) {
   for (const [key, item] of Object.entries(object(value))) {
     if (typeof item === "number" && Number.isFinite(item)) out[key] = item;
   }
+  return out;
+}
+
+/**
+ * A column of u64 as numbers. Ids and addresses are far below 2^53; what is not is cut to it.
+ * @param {Raw} map @param {string} name
+ */
+function column64(map, name) {
+  const words = column(map, name, "u32");
+  if (words.length % 2 !== 0) throw new ChunkError(`column ${name} is not u64`);
+  const out = new Float64Array(words.length / 2);
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(words[2 * i + 1] * 2 ** 32 + words[2 * i], Number.MAX_SAFE_INTEGER);
   return out;
 }
 
@@ -177,6 +196,35 @@ function rows(value) {
   });
 }
 
+/** @param {unknown} value @returns {MemberColumns} */
+function members(value) {
+  const map = object(value);
+  const left = column64(map, "left");
+  const columns = sameLength("members", {
+    goid: column64(map, "goid"),
+    node: column(map, "node", "u32"),
+    group: column(map, "group", "u32"),
+    state: column(map, "state", "u8"),
+    reason: column(map, "reason", "u8"),
+    flags: column(map, "flags", "u8"),
+    since: column(map, "since", "f64"),
+    on: column64(map, "on"),
+  });
+  if (Math.max(columns.n, left.length) > MAX_MEMBERS) throw new ChunkError(`${columns.n} members`);
+  return { ...columns, left };
+}
+
+/** Names and values that are numbers, texts or true and false. @param {unknown} value @returns {Facts} */
+function facts(value) {
+  /** @type {Record<string, string | number | boolean>} */
+  const out = Object.create(null);
+  for (const [key, item] of Object.entries(object(value))) {
+    if (typeof item === "boolean" || typeof item === "number") out[key] = item;
+    else if (typeof item === "string") out[key] = text(item);
+  }
+  return out;
+}
+
 /** @param {unknown} value @returns {Group} */
 function group(value) {
   const map = object(value);
@@ -195,6 +243,7 @@ function event(value) {
     cycle: number(map.cycle),
     pause: number(map.pause),
     text: text(map.text ?? map.why),
+    figures: numbers(map),
   };
 }
 
@@ -208,15 +257,16 @@ function wait(value) {
     longest: number(map.longest),
     reason: number(map.reason),
     node: number(map.node),
+    object: facts(map.object),
   };
 }
 
 /** @param {unknown} value @returns {Processor} */
 function processor(value) {
-  const { id, status, runq, schedtick, syscalltick } = numbers(value);
+  const { id, runq, schedtick, syscalltick, timers, thread, goroutine } = numbers(value);
   return {
-    id: number(id), status: number(status), runq: number(runq), schedtick: number(schedtick),
-    syscalltick: number(syscalltick),
+    id: number(id), status: text(object(value).status), runq: number(runq), schedtick: number(schedtick),
+    syscalltick: number(syscalltick), timers: number(timers, -1), thread: number(thread), goroutine: number(goroutine),
   };
 }
 
@@ -263,6 +313,7 @@ function chunk(map) {
     nodes: nodes(map.nodes),
     groups: list(map.groups).map(group),
     rows: rows(map.rows),
+    members: map.members === undefined ? null : members(map.members),
     series: numbers(map.series),
     events: list(map.events).slice(0, MAX_EVENTS).map(event),
     waits: map.waits === undefined ? null : list(map.waits).slice(0, MAX_WAITS).map(wait),

@@ -3,6 +3,7 @@
 import { CATEGORIES } from "../model/category.js";
 import { Dictionary, Generation } from "../model/dictionary.js";
 import { Grouping } from "../model/groups.js";
+import { Members } from "../model/members.js";
 import { Reading } from "../model/reading.js";
 import { Series } from "../model/series.js";
 import { ChunkError } from "./chunk.js";
@@ -11,7 +12,7 @@ import { RETENTION, Ring } from "./ring.js";
 /** @typedef {import("./chunk.js").Chunk} Chunk */
 /** @typedef {import("./chunk.js").Process} Process */
 /** @typedef {import("./ring.js").WaitObject} WaitObject */
-/** @typedef {{at: number, kind: string, pause: number, cycle: number, text: string}} Mark on the timeline */
+/** @typedef {import("./chunk.js").ChunkEvent} Mark on the timeline */
 /** @typedef {{from: number, to: number}} Span ns since epoch, half-open */
 
 const MAX_MARKS = 4000;
@@ -26,6 +27,7 @@ export class Data {
   series = new Series();
   /** All of a recording, coarse; null when live. @type {Series | null} */
   overview = null;
+  members = new Members();
   /** @type {Mark[]} */
   marks = [];
   /** @type {Span[]} spans of time of which nothing is known */
@@ -62,9 +64,10 @@ export class Data {
 
   /** Takes in a chunk; false when it was there already. Raises ChunkError. @param {Chunk} chunk @param {number} now ms */
   add(chunk, now) {
-    const keys = this.#define(chunk);
+    const { keys, members } = this.#define(chunk);
     if (chunk.sequence <= this.sequence || !(chunk.end > chunk.start)) return false;
     this.#noticeGap(chunk);
+    if (members !== null || chunk.strings[0] === "") this.members.add(members, chunk.end, chunk.strings[0] === "");
     const { rows } = chunk;
     /** @type {import("./ring.js").Entry} */
     const entry = {
@@ -80,7 +83,7 @@ export class Data {
     return true;
   }
 
-  /** Takes in the chunk's definitions; gives back its rows' keys. @param {Chunk} chunk */
+  /** Takes in the chunk's definitions; gives back its rows' and members' keys. @param {Chunk} chunk */
   #define(chunk) {
     const begins = chunk.strings[0] === "";
     const generation = begins ? new Generation(chunk.generation, this.dictionary) : this.generation;
@@ -88,8 +91,9 @@ export class Data {
     if (generation?.number !== chunk.generation) throw new ChunkError(`generation ${chunk.generation} without its beginning`);
     generation.define(chunk);
     const keys = generation.keys(chunk.rows);
+    const members = chunk.members === null ? null : { ...chunk.members, key: generation.keys(chunk.members) };
     this.generation = generation;
-    return keys;
+    return { keys, members };
   }
 
   /** @param {Chunk} chunk */

@@ -14,7 +14,8 @@
  *   cpu: Float32Array, count: Uint32Array, wait: Float32Array,
  *   waits: readonly WaitObject[] | null, processors: readonly Processor[] | null}} Entry
  * @typedef {import("./chunk.js").Processor} Processor
- * @typedef {{kind: string, address: string, count: number, longest: number, reason: string, stack: number}} WaitObject
+ * @typedef {{kind: string, address: string, count: number, longest: number, reason: string, stack: number,
+ *   object: import("./chunk.js").Facts}} WaitObject
  */
 
 const S = 1e9;

@@ -15,6 +15,7 @@ import { ChunkError } from "./chunk.js";
 import { Compare } from "./compare.js";
 import { Data } from "./data.js";
 import { Filters } from "./filters.js";
+import { GoroutineView } from "./goroutines.js";
 import { Graph } from "./graph.js";
 import { Signal } from "./signal.js";
 import { TimelineView } from "./timeline.js";
@@ -84,6 +85,7 @@ export class Store {
   said = new Signal({ text: "" });
   filters = new Filters(() => this.refresh());
   graph = new Graph(this);
+  goroutines = new GoroutineView();
   timeline = new TimelineView(this);
   compare = new Compare(this);
 
@@ -138,9 +140,11 @@ export class Store {
     this.gone.value = null;
     this.span.value = null;
     this.paused.value = null;
-    if (!first) this.graph.go({ zoom: [], focus: "" }); // At first a link may have set it.
+    if (!first) { // At first a link may have set them.
+      this.graph.go({ zoom: [], focus: "" });
+      this.selected.value = null;
+    }
     this.graph.forget();
-    this.selected.value = null;
     this.data.value = data;
   }
 

@@ -5,14 +5,18 @@ import { count } from "../model/format.js";
 import { FgElement } from "./base.js";
 import "./fg-goroutines.js";
 import "./fg-waits.js";
+import "./fg-leaks.js";
+import "./fg-memory.js";
 import "./fg-processors.js";
 import "./fg-changes.js";
 
 /** The panels, in order. A new one: its element, imported above, and a line here. */
 export const PANELS = Object.freeze(/** @type {const} */ ([
-  { id: "goroutines", element: "fg-goroutines", title: "Goroutines", hint: "Goroutines by stack" },
-  { id: "waits", element: "fg-waits", title: "Waits", hint: "What goroutines wait on, by address" },
-  { id: "scheduler", element: "fg-processors", title: "Processors", hint: "Go's processors and their run queues" },
+  { id: "goroutines", element: "fg-goroutines", title: "Goroutines", hint: "Goroutines in groups, one by one, and their history" },
+  { id: "waits", element: "fg-waits", title: "Waits", hint: "Wait-for: which channel or lock holds whom" },
+  { id: "leaks", element: "fg-leaks", title: "Leaks", hint: "Groups that only grow" },
+  { id: "scheduler", element: "fg-processors", title: "Scheduler", hint: "Processors, their queues, what runs; system calls" },
+  { id: "memory", element: "fg-memory", title: "Memory", hint: "Heap, allocation, garbage collections" },
   { id: "changes", element: "fg-changes", title: "Changes", hint: "What differs between the spans compared, by function" },
 ]));
 /** Pixels the panel keeps, and leaves to the graph above it. */
