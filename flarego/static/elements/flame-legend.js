@@ -66,7 +66,7 @@ export class FlameLegend {
   /** @param {CallTree} tree @param {number} now ms */
   paint(tree, now) {
     const by = this.store.graph.colour.peek();
-    if (by === "package" && now - this.#counted > PACKAGES_EVERY) {
+    if (by === "package" && (by !== this.#by || now - this.#counted > PACKAGES_EVERY)) {
       this.#counted = now;
       this.#paintPackages(tree);
     }
