@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flarego.gateway.retention import Retention
-from flarego.model.merge import join_definitions
 from flarego.model.chunk import WIDTHS
 from flarego.model.members import join_members
+from flarego.model.merge import join_definitions
 from flarego.wire.codec import BadMessage, decode, encode
 from wire.messages import chunk
 
