@@ -18,7 +18,9 @@ class Members:
     told: dict[int, Place] = field(default_factory=dict)
     made: int = 0
 
-    def list_of(self, kinds: Iterable[tuple[object, int, Place]], now_ns: float, *, all_of_them: bool) -> dict[str, bytes]:
+    def list_of(
+        self, kinds: Iterable[tuple[object, int, Place]], now_ns: float, *, all_of_them: bool
+    ) -> dict[str, bytes]:
         """Return the columns for (kind, how many there are now, where they stand)."""
         rows, before = [], dict(self.told)
         if all_of_them:

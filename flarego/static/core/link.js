@@ -115,6 +115,7 @@ export const FIELDS = Object.freeze(/** @type {Field[]} */ ([
     write: (store, text) => store.select(unpack(text)),
   },
   { name: "panel", read: (store) => unless(store.panel.value, DEFAULT_PANEL), write: (store, text) => void (store.panel.value = text.slice(0, 64)) },
+  { name: "goroutines", read: (store) => store.goroutines.text, write: (store, text) => void (store.goroutines.text = text) },
   {
     name: "tracks", read: (store) => store.timeline.tracks.value?.join(".") ?? "",
     write: (store, text) => store.timeline.setTracks(text.split(".").slice(0, 64)),
@@ -191,6 +192,7 @@ function reset(store) {
   store.setQuery("");
   store.filters.clear();
   store.panel.value = DEFAULT_PANEL;
+  store.goroutines.text = "";
   timeline.setTracks(null);
   compare.end();
   compare.setMeasure("rate");

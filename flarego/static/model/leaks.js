@@ -46,35 +46,55 @@ export function suspects(entries, grouping, members, to) {
  * @param {readonly Entry[]} entries @param {Grouping} grouping @param {number} from @param {number} to
  */
 function onlyGrown(entries, grouping, from, to) {
-  /** @type {Map<string, number[]>} counts by entry */
-  const counts = new Map();
-  /** @type {Map<string, number>} */
-  const keys = new Map();
-  entries.forEach(({ key, count }, e) => {
-    for (let i = 0; i < key.length; i++) {
-      const about = grouping.describe(key[i]);
-      if (about.state !== "waiting" || about.system || count[i] === 0) continue;
-      const known = counts.get(about.id) ?? new Array(entries.length).fill(0);
-      known[e] += count[i];
-      counts.set(about.id, known);
-      keys.set(about.id, key[i]);
-    }
-  });
   const ends = Array.from({ length: WINDOWS + 1 }, (_, w) => {
     const time = from + ((to - from) * w) / WINDOWS;
-    return Math.max(0, entries.findLastIndex(({ end }) => end <= time + 1));
+    return entries[Math.max(0, entries.findLastIndex(({ end }) => end <= time + 1))];
   });
+  const counted = ends.map((entry) => countWaiting(entry, grouping));
   /** @type {Map<string, Suspect>} */
   const found = new Map();
-  for (const [id, all] of counts) {
-    const at = ends.map((e) => all[e]);
-    const grows = at.every((value, w) => w === 0 || value > at[w - 1]) && all.every((value, e) => e === 0 || value >= all[e - 1]);
-    const grown = at[WINDOWS] - at[0];
-    if (!grows || grown < LEAST_GROWN) continue;
+  for (const [id, { key }] of counted[WINDOWS]) {
+    const counts = counted.map((groups) => groups.get(id)?.count ?? 0);
+    const grown = counts[WINDOWS] - counts[0];
+    if (grown < LEAST_GROWN || !counts.every((value, w) => w === 0 || value > counts[w - 1])) continue;
     const perMinute = (grown * 60 * S) / (to - from);
-    found.set(id, { id, key: keys.get(id) ?? 0, counts: at, grown, perMinute, followed: 0, oldest: 0, oldestGoid: 0, from, to });
+    found.set(id, { id, key, counts, grown, perMinute, followed: 0, oldest: 0, oldestGoid: 0, from, to });
   }
+  strikeShrunk(found, entries, grouping);
   return found;
+}
+
+/** @param {Entry} entry @param {Grouping} grouping */
+function countWaiting({ key, count }, grouping) {
+  /** @type {Map<string, {key: number, count: number}>} */
+  const groups = new Map();
+  for (let i = 0; i < key.length; i++) {
+    const { id, state, system } = grouping.describe(key[i]);
+    if (state !== "waiting" || system || count[i] === 0) continue;
+    const known = groups.get(id);
+    if (known === undefined) groups.set(id, { key: key[i], count: count[i] });
+    else known.count += count[i];
+  }
+  return groups;
+}
+
+/** Strikes out groups that were smaller at the end of any entry than at the one before. @param {Map<string, Suspect>} found @param {readonly Entry[]} entries @param {Grouping} grouping */
+function strikeShrunk(found, entries, grouping) {
+  if (found.size === 0) return;
+  const ids = [...found.keys()];
+  /** Of each key: the place of its group in ids, from 1; 0: in none of them. @type {Map<number, number>} */
+  const places = new Map();
+  const before = new Float64Array(ids.length);
+  for (const { key, count } of entries) {
+    const now = new Float64Array(ids.length);
+    for (let i = 0; i < key.length; i++) {
+      let place = places.get(key[i]);
+      if (place === undefined) places.set(key[i], (place = ids.indexOf(grouping.describe(key[i]).id) + 1));
+      if (place > 0) now[place - 1] += count[i];
+    }
+    now.forEach((value, i) => value < before[i] && found.delete(ids[i]));
+    before.set(now);
+  }
 }
 
 /**
