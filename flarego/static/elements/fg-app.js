@@ -23,8 +23,8 @@ import "./fg-toast.js";
 /** @typedef {"dark" | "light"} Theme */
 
 const THEME_KEY = "flarego.theme";
-/** Elements that use these keys themselves. */
-const OPERATED = "button, summary, [role=rowgroup], [role=treegrid], [role=tab], [role=separator], [role=slider]";
+/** Elements that the browser, or tables, let be operated by Space, Enter and arrows; sliders take what they use. */
+const OPERATED = "button, summary, [role=rowgroup], [role=treegrid], [role=tab]";
 
 /** What the user chose before; storage may be forbidden, then nothing. */
 function storedTheme() {

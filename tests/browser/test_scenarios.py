@@ -1,0 +1,107 @@
+"""Five things people do with FlareGo, from end to end: the real program, real targets, a real browser.
+
+The best of their pictures are in docs/img: `FLAREGO_IMG=docs/img` writes them there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from targets import Target
+
+from browser.conftest import SHOTS, Attached, View
+
+pytestmark = pytest.mark.timeout(180)
+Attach = Callable[..., Attached]
+Serve = Callable[..., Any]
+NEWEST = "flarego.store.data.peek().ring.newest.end"
+
+
+def picture(view: View, name: str) -> None:
+    """Take a screenshot; keep it with the others and, if asked, where the README shows it."""
+    view.settle()
+    view.shot(name)
+    if folder := os.environ.get("FLAREGO_IMG"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy(SHOTS / f"{view.name}-{name}.png", Path(folder) / f"{name}.png")
+
+
+def shown(view: View) -> dict[str, float]:
+    """The span that is folded, ns."""
+    view.settle()
+    span: dict[str, float] = view.ask("({ ...flarego.store.fold.span })")
+    return span
+
+
+@pytest.fixture
+def leaking() -> Iterator[Target]:
+    with Target("leaking", "-n", "20") as target:
+        yield target
+
+
+def test_live(serve_demo: Serve, view: View, attach: Attach) -> None:
+    """Attach to a busy service: what it does is there within seconds, follows it, and stays where one looks."""
+    demo = serve_demo()
+    view.open(attach(demo.pid).url)
+    view.until(f"{NEWEST} > 8e9", 60)
+    assert view.text("fg-header .live") == "live"
+    names = view.names()
+    assert any(name.startswith("net/http.") for name in names)
+    assert any(name.startswith("main.") or "/demo" in name for name in names)
+    picture(view, "live")
+    frame = next(frame for frame in view.frames() if frame["name"] == "net/http.(*conn).serve")
+    view.page.mouse.click(*view.point(frame))
+    zoomed = view.ask("JSON.stringify(flarego.store.zoom.peek())")
+    sequence = view.ask("flarego.painted().sequence")
+    view.until(f"flarego.painted().sequence > {sequence + 10}")
+    assert view.ask("JSON.stringify(flarego.store.zoom.peek())") == zoomed, "the zoom stays while data streams in"
+    assert view.ask("location.hash").startswith("#"), "and it is in the address"
+
+
+def test_pause_scrub_resume(serve_demo: Serve, view: View, attach: Attach) -> None:
+    """Stand still, look back at a span, and return to live with nothing lost."""
+    demo = serve_demo()
+    view.open(attach(demo.pid).url)
+    view.until(f"{NEWEST} > 10e9", 60)
+    view.press("Space")
+    still = shown(view)
+    at = view.ask(NEWEST)
+    view.until(f"{NEWEST} > {at} + 1e9")
+    assert shown(view) == still, "paused, the picture stands still while data keeps coming"
+    box = view.page.locator(".timeline-canvas").bounding_box()
+    assert box is not None
+    y = box["y"] + 50
+    right = box["x"] + box["width"] - 70
+    view.page.mouse.move(right - 260, y)
+    view.page.mouse.down()
+    view.page.mouse.move(right - 120, y, steps=6)
+    view.page.mouse.up()
+    brushed = shown(view)
+    assert view.text("fg-header .live") == "span"
+    assert brushed["end"] - brushed["start"] < still["end"] - still["start"]
+    picture(view, "scrub")
+    view.press("Shift+ArrowRight")
+    assert shown(view)["end"] >= brushed["end"]
+    view.press("End")
+    view.until("document.querySelector('fg-header .live').textContent === 'live'")
+    view.until(f"flarego.store.fold.span.end === {NEWEST}")
+    assert view.ask("flarego.store.data.peek().missed") == 0, "nothing was lost meanwhile"
+
+
+def test_leak_hunt(leaking: Target, view: View, attach: Attach) -> None:
+    """A program loses goroutines: which, since when, from where."""
+    view.open(attach(leaking.pid).url)
+    view.until(f"{NEWEST} > 14e9", 60)
+    view.page.locator("[role=tab][data-id=leaks]").click()
+    panel = view.page.locator("fg-leaks")
+    panel.get_by_text("answerLate").first.wait_for()
+    row = panel.locator("[role=row]", has_text="answerLate").first
+    assert "worker" not in panel.inner_text(), "an idle pool is no suspect"
+    picture(view, "leak")
+    row.click()
+    view.until("flarego.store.selected.peek() !== null")
