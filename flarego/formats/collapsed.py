@@ -22,6 +22,7 @@ _T = TypeVar("_T")
 _UNSAFE = re.compile(r"[;\r\n]|%(?=3B|0A|0D|25)")
 _ESCAPED = re.compile(r"%(?:3B|0A|0D|25)")
 _LINE = re.compile(r"(.*\S)\s+(\d{1,18}(?:\.\d{1,18})?)\s*", re.ASCII)
+_MAX_BEGINNING = 1 << 16
 _MAX_WRONG = 20
 """Lines that are none of ours, such as a script's complaints, before the file is refused."""
 
@@ -60,8 +61,9 @@ def unescape(name: str) -> str:
 
 
 def looks_like(head: bytes) -> bool:
-    """Tell whether the first line is a stack and a number."""
-    line = head.partition(b"\n")[0].decode("utf-8", "replace")
+    """Tell whether the first line that is no comment is a stack and a number."""
+    lines = head[:_MAX_BEGINNING].decode("utf-8", "replace").splitlines()
+    line = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     return line.isprintable() and _LINE.fullmatch(line) is not None
 
 

@@ -18,6 +18,7 @@ from flarego.formats.states import lane
 from flarego.formats.timeline import Busiest, Span, finite, spans
 from flarego.model.frame import Frame
 from flarego.model.profile import Profile, Row
+from flarego.model.units import share
 
 MAX_LANES = 100
 """Of the busiest groups; the others share one."""
@@ -216,7 +217,7 @@ class _Slice:
             "goroutines": wall / max(self.end - self.start, 1),
             "wall_ns": wall,
             "cpu_ns": self.cpu,
-            **{f"wall_ns.{name}": weight for name, weight in self.walls.items()},
+            "states": ", ".join(f"{name} {share(part, wall)}" for name, part in self.walls.items()),
             "commonest_stack": "; ".join(frame.function for frame in self.stack[-_SHOWN:]),
         }
 
