@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from flarego.cli.options import Target, duration_option, listen_option, open_option, takes_target
-from flarego.config import BUDGET, MAX_ONCPU_HZ, MAX_SCAN_HZ, Settings
+from flarego.cli.options import (
+    Target,
+    budget_option,
+    duration_option,
+    engine_option,
+    listen_option,
+    open_option,
+    rate_option,
+    takes_target,
+)  # fmt: skip
+from flarego.config import MAX_SCAN_HZ, Settings
 from flarego.errors import ListenFailed, ProcessGone
 
 if TYPE_CHECKING:
     from flarego.agent.find import Found
+    from flarego.cli.recorder import Recorder
     from flarego.model.chunk import Gone, Message
     from flarego.samplers.go import GoSampler
 
@@ -24,21 +36,18 @@ if TYPE_CHECKING:
 @takes_target(required=True)
 @open_option
 @listen_option
-@click.option("-r", "--rate", type=click.FloatRange(min=0.1, max=MAX_ONCPU_HZ), envvar="FLAREGO_RATE",
-              show_envvar=True, metavar="HZ",
-              help=f"Fix the rate of on-CPU samples and scans (these up to {MAX_SCAN_HZ:.0f}).")  # fmt: skip
-@click.option("--budget", type=click.FloatRange(min=0.05, max=100), default=100 * BUDGET, envvar="FLAREGO_BUDGET",
-              show_envvar=True, show_default=True, metavar="PCT",
-              help="CPU that watching may cost, in per cent of one core.")  # fmt: skip
+@rate_option
+@budget_option
 @duration_option
 @click.option("--wait", is_flag=True, help="Wait for the process to start.")
-@click.option("--engine", type=click.Choice(["auto", "perf", "ptrace", "memory"]), default="auto",
-              envvar="FLAREGO_ENGINE", show_envvar=True, show_default=True,
-              help="How running goroutines are sampled; auto takes the best that is permitted.")  # fmt: skip
+@engine_option
+@click.option("--record", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Also record everything into a clip, FILE.fgo.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Overwrite that file if it is there already.")
 @click.pass_context
 def command(
     ctx: click.Context, target: Target, open_page: bool, listen: str, rate: float | None, budget: float,
-    duration: float | None, wait: bool, engine: str,
+    duration: float | None, wait: bool, engine: str, record: Path | None, force: bool,
 ) -> None:  # fmt: skip
     """Show, live in the browser, what every goroutine of a running process is doing.
 
@@ -53,14 +62,24 @@ def command(
     check_machine()
     settings = Settings(listen, open_page, rate or 0.0, budget / 100, duration, engine)
     try:
-        watch(target.wait() if wait else target.find(), settings)
+        found = target.wait() if wait else target.find()
+        with _recorder(record, force) as recorder:
+            watch(found, settings, recorder)
     except ListenFailed as e:
         if ctx.get_parameter_source("listen") is ParameterSource.ENVIRONMENT:
             e.message += " (FLAREGO_LISTEN says so)"
         raise
 
 
-def watch(found: Found, settings: Settings) -> None:
+def _recorder(path: Path | None, force: bool) -> AbstractContextManager[Recorder | None]:
+    if path is None:
+        return nullcontext()
+    from flarego.cli.recorder import Recorder
+
+    return Recorder(path, force=force)
+
+
+def watch(found: Found, settings: Settings, recorder: Recorder | None = None) -> None:
     """Attach to the process and serve until Ctrl-C, the duration, or (nobody looking) the target's end.
 
     Raises ProcessGone for the last.
@@ -71,7 +90,7 @@ def watch(found: Found, settings: Settings) -> None:
     try:
         with stays_itself(found):
             sampler.start()
-        gone = asyncio.run(_serve(found, sampler, settings))
+        gone = asyncio.run(_serve(found, sampler, settings, recorder))
     finally:
         sampler.stop()
     if gone is not None:
@@ -95,14 +114,14 @@ def make_sampler(found: Found, settings: Settings) -> GoSampler:
     )
 
 
-async def _serve(found: Found, sampler: GoSampler, settings: Settings) -> Gone | None:
+async def _serve(found: Found, sampler: GoSampler, settings: Settings, recorder: Recorder | None) -> Gone | None:
     """Return how the target went, when that is why we ended; None otherwise."""
     from flarego.agent.pump import Pump
     from flarego.cli.report import report
     from flarego.gateway.server import Gateway
 
     gateway = Gateway(settings.listen)
-    stop = _stop_event()
+    stop = stop_event()
     url = await gateway.start()
     stays = sys.stdout.isatty() or settings.open_page
     if gateway.warning:
@@ -112,6 +131,8 @@ async def _serve(found: Found, sampler: GoSampler, settings: Settings) -> Gone |
         def publish(message: Message) -> None:
             gateway.hub.publish(message)
             reporter.hear(message)
+            if recorder is not None:
+                _record(recorder, message)
 
         pump = asyncio.ensure_future(Pump(sampler, publish).run())
         try:
@@ -119,15 +140,23 @@ async def _serve(found: Found, sampler: GoSampler, settings: Settings) -> Gone |
             if not found.state():
                 raise ProcessGone(f"process {found.pid} ({found.name}) exited while we looked at it")
             if settings.open_page:
-                _open(url)
-            return await _until(stop, pump, settings.duration, stays)
+                open_in_browser(url)
+            return await until(stop, pump, settings.duration, stays=stays)
         finally:
             pump.cancel()
             await asyncio.gather(pump, return_exceptions=True)
             await gateway.stop()
 
 
-def _stop_event() -> asyncio.Event:
+def _record(recorder: Recorder, message: Message) -> None:
+    """Record a message; when that fails, say so once and go on watching."""
+    before = recorder.problem
+    recorder.hear(message)
+    if recorder.problem is not None and before is None:
+        click.echo(f"warning: {recorder.path}: {recorder.problem.message}; recording has ended", err=True)
+
+
+def stop_event() -> asyncio.Event:
     """Return an event that Ctrl-C and SIGTERM set."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -135,7 +164,7 @@ def _stop_event() -> asyncio.Event:
     return stop
 
 
-def _open(url: str) -> None:
+def open_in_browser(url: str) -> None:
     """Open the page without waiting: a browser in the terminal runs until somebody ends it."""
     import threading
     import webbrowser
@@ -147,7 +176,9 @@ def _open(url: str) -> None:
     threading.Thread(target=show, daemon=True).start()
 
 
-async def _until(stop: asyncio.Event, pump: asyncio.Future[Gone], duration: float | None, stays: bool) -> Gone | None:
+async def until(
+    stop: asyncio.Event, pump: asyncio.Future[Gone], duration: float | None, *, stays: bool
+) -> Gone | None:
     """Wait for the first of: a signal, the duration, the target's end (and then on, when the page stays)."""
     try:
         async with asyncio.timeout(duration):

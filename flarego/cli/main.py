@@ -17,6 +17,9 @@ from flarego.errors import FlareError
 
 _VERBS: Mapping[str, str] = {
     "attach": "Show, live in the browser, what every goroutine of a running process is doing.",
+    "record": "Record what every goroutine of a running process does into a clip.",
+    "replay": "Show recorded clips as if they were live, or print what they come to.",
+    "diff": "Tell what changed from one clip to another.",
     "ps": "List the processes that can be attached to.",
     "dump": "Print every goroutine once, in the layout of Go's own debug=2 text.",
     "doctor": "Say what this machine and user permit, and the remedy for what they do not.",

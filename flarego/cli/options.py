@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flarego.config import LISTEN
+from flarego.config import BUDGET, LISTEN, MAX_ONCPU_HZ, MAX_SCAN_HZ
 
 if TYPE_CHECKING:
     from flarego.agent.find import Found
@@ -85,3 +85,31 @@ listen_option = click.option(
 open_option = click.option("--open", "open_page", is_flag=True, help="Open the dashboard in the browser.")
 duration_option = click.option("-d", "--duration", type=Duration(), metavar="TIME", help="End after 30s, 5m, 1h.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
+rate_option = click.option(
+    "-r",
+    "--rate",
+    type=click.FloatRange(min=0.1, max=MAX_ONCPU_HZ),
+    envvar="FLAREGO_RATE",
+    show_envvar=True,
+    metavar="HZ",
+    help=f"Fix the rate of on-CPU samples and scans (these up to {MAX_SCAN_HZ:.0f}).",
+)
+budget_option = click.option(
+    "--budget",
+    type=click.FloatRange(min=0.05, max=100),
+    default=100 * BUDGET,
+    envvar="FLAREGO_BUDGET",
+    show_envvar=True,
+    show_default=True,
+    metavar="PCT",
+    help="CPU that watching may cost, in per cent of one core.",
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "perf", "ptrace", "memory"]),
+    default="auto",
+    envvar="FLAREGO_ENGINE",
+    show_envvar=True,
+    show_default=True,
+    help="How running goroutines are sampled; auto takes the best that is permitted.",
+)

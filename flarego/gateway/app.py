@@ -10,6 +10,7 @@ from weakref import WeakSet
 from aiohttp import WSCloseCode, web
 
 from flarego.gateway.auth import Access
+from flarego.gateway.clips import Replay, add_clips
 from flarego.gateway.guard import ACCESS, answer, guard, refused
 from flarego.gateway.hub import Hub, Subscriber
 from flarego.gateway.retention import RETENTION_S
@@ -32,7 +33,7 @@ FILES = web.AppKey("files", dict[str, Path])
 SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("sockets", WeakSet)
 
 
-def make_app(hub: Hub, access: Access, static: Path = STATIC) -> web.Application:
+def make_app(hub: Hub, access: Access, static: Path = STATIC, replay: Replay | None = None) -> web.Application:
     """Return the application. It serves the files below `static` that are there now."""
     app = web.Application(middlewares=[answer, guard])
     app[HUB], app[ACCESS], app[SOCKETS] = hub, access, WeakSet()
@@ -43,6 +44,7 @@ def make_app(hub: Hub, access: Access, static: Path = STATIC) -> web.Application
     }
     app.router.add_get("/healthz", _health)
     app.router.add_get("/stream", _stream)
+    add_clips(app, hub, replay)
     app.router.add_get("/{path:.*}", _file)
     app.on_shutdown.append(_close_sockets)
     return app

@@ -8,7 +8,7 @@ out, and the chunk after them carries the definitions they had, so that everythi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -34,6 +34,15 @@ class Channel:
     log: Retention
     info: bytes = b""
     gone: bytes = b""
+
+
+@dataclass(frozen=True)
+class History:
+    """What is kept of one process: messages as they were sent."""
+
+    info: bytes
+    chunks: Sequence[bytes]
+    gone: bytes
 
 
 class Cursor:
@@ -153,6 +162,15 @@ class Hub:
                 return  # what a subscriber was not sent is between it and us
         for subscriber in self._subscribers:
             subscriber.wake()
+
+    def history(self, process: str = "") -> History | None:
+        """Return what is kept of a process, of the only one when none is named; None when there is no such."""
+        if not process and len(self._channels) == 1:
+            process = next(iter(self._channels))
+        channel = self._channels.get(process)
+        if channel is None or not channel.info:
+            return None
+        return History(channel.info, channel.log.packets(), channel.gone)
 
     @contextmanager
     def subscribe(self, since_s: float = 0, lag: Lag | None = None) -> Iterator[Subscriber]:

@@ -6,6 +6,7 @@ A packet has an index that never changes, so that a reader needs to keep no more
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flarego.model.chunk import Chunk
@@ -51,6 +52,10 @@ class Retention:
     @property
     def end(self) -> int:
         return self.begin + len(self._packets)
+
+    def packets(self) -> Sequence[bytes]:
+        """Return the bytes of every packet there is now."""
+        return [packet.data for packet in self._packets]
 
     def __getitem__(self, index: int) -> Packet:
         return self._packets[index - self.begin]

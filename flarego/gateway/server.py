@@ -8,6 +8,7 @@ from aiohttp import web
 
 from flarego.gateway.app import make_app
 from flarego.gateway.auth import Access, hosts_for, is_loopback, new_token
+from flarego.gateway.clips import Replay
 from flarego.gateway.hub import Hub
 from flarego.gateway.listen import bind, failure, parse_listen, written
 
@@ -18,14 +19,16 @@ _HERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 class Gateway:
     """Serves what is published to its `hub`. Start it on the loop that publishes."""
 
-    def __init__(self, listen: str, token: str | None = None) -> None:
+    def __init__(self, listen: str, token: str | None = None, replay: Replay | None = None) -> None:
         """listen is "HOST:PORT", see parse_listen; port 0 takes any free one. A token is made up when none is given.
 
+        With a replay the page is shown clips instead of the hub.
         Raises ListenFailed.
         """
         self.host, self.port = parse_listen(listen)
         self.token = token or new_token()
         self.hub = Hub()
+        self._replay = replay
         self._runner: web.AppRunner | None = None
 
     @property
@@ -46,7 +49,7 @@ class Gateway:
     async def start(self) -> str:
         """Listen, and return the URL. Raises ListenFailed."""
         sockets = await bind(self.host, self.port)
-        app = make_app(self.hub, Access(self.token, hosts_for(self.host)))
+        app = make_app(self.hub, Access(self.token, hosts_for(self.host)), replay=self._replay)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         try:
             await self._runner.setup()

@@ -6,7 +6,7 @@ Rows are added up in columns, keyed by what they are rows of; definitions are in
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +29,21 @@ def join_definitions(chunks: Sequence[Chunk]) -> Chunk:
         groups=[group for chunk in chunks for group in chunk.groups],
         members=join_members(chunk.members for chunk in chunks),
     )
+
+
+def within(chunks: Iterable[Chunk], start: int | None, end: int | None) -> Iterator[Chunk]:
+    """Yield the chunks that touch [start, end), each generation's first with the definitions of those left out."""
+    before: list[Chunk] = []
+    for chunk in chunks:
+        if chunk.strings[:1] == [""]:
+            before = []
+        if end is not None and chunk.start >= end:
+            return
+        if start is not None and chunk.end <= start:
+            before.append(chunk)
+            continue
+        yield join_definitions([*before, chunk]) if before else chunk
+        before = []
 
 
 def _join_columns(tables: Sequence[Mapping[str, bytes]]) -> Mapping[str, bytes]:
@@ -80,7 +95,8 @@ class Merger:
         try:
             self._define(chunk)
             self._add_rows(chunk.rows)
-            self._waits = [wait | {"node": self._generation.nodes[wait["node"]]} for wait in chunk.waits] or self._waits
+            nodes = self._generation.nodes
+            self._waits = [{**wait, "node": nodes[wait["node"]]} for wait in chunk.waits] or self._waits
         except (IndexError, KeyError, TypeError) as e:
             raise UndefinedReference(f"chunk {chunk.sequence} refers to what is not defined: {e}") from None
         self._processors = chunk.processors or self._processors

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from flarego.model.chunk import Chunk, Gap, Gone, Message, ProcessInfo
-from flarego.model.merge import Merger, join_definitions
+from flarego.model.merge import Merger, within
 from flarego.wire.clip.index import Generation, Index, Timeline, TimelineBuilder
 from flarego.wire.clip.records import (
     MAGIC,
@@ -137,21 +137,16 @@ class Clip:
         """
         told: ProcessInfo | None = None
         for generation in self._touched(process, start, end):
-            before: list[Chunk] = []
-            for message in self._decode(generation):
-                match message:
-                    case ProcessInfo() if message != told:
-                        told = message
-                        yield message
-                    case Chunk() if end is not None and message.start >= end:
-                        break
-                    case Chunk() if start is not None and message.end <= start:
-                        before.append(message)
-                    case Chunk():
-                        yield join_definitions([*before, message]) if before else message
-                        before = []
-                    case Gone():
-                        yield message
+            others: list[Message] = []
+            chunks = within(_set_aside(self._decode(generation), others), start, end)
+            for chunk in chunks:
+                for other in others:
+                    if other != told:
+                        yield other
+                    told = other if isinstance(other, ProcessInfo) else told
+                others.clear()
+                yield chunk
+            yield from (other for other in others if isinstance(other, Gone))
 
     def _touched(self, process: str, start: int | None, end: int | None) -> Sequence[Generation]:
         return [
@@ -298,3 +293,12 @@ class Clip:
             self.problem += f"; {e.message}"
             generation.size = record.offset - generation.offset if chunks else 0
         return chunks if generation.process else ()
+
+
+def _set_aside(messages: Iterable[Message], others: list[Message]) -> Iterator[Chunk]:
+    """Yield the chunks; what comes between them is left in `others`."""
+    for message in messages:
+        if isinstance(message, Chunk):
+            yield message
+        else:
+            others.append(message)

@@ -1,0 +1,132 @@
+"""Clips over HTTP: those being replayed, in ranges; and the retention, saved as one."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from aiohttp import web
+
+from flarego.errors import FlareError
+from flarego.gateway.guard import refused
+from flarego.gateway.hub import History, Hub
+from flarego.model.chunk import Chunk, ProcessInfo
+from flarego.model.merge import within
+from flarego.wire.clip import ClipWriter
+from flarego.wire.codec import decode
+
+_TYPE = "application/octet-stream"
+_BLOCK = 1 << 16
+_NANOSECONDS = re.compile(r"\d{1,18}", re.ASCII)
+
+_HUB = web.AppKey("clips.hub", Hub)
+_SAVING = web.AppKey("clips.saving", asyncio.Lock)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Clips the page is to show, by the names it knows them by."""
+
+    clips: Mapping[str, Path]
+    speed: float = 1.0
+    compare: bool = False
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], *, speed: float = 1.0, compare: bool = False) -> Replay:
+        """Return the replay of files, which may have the same name."""
+        clips: dict[str, Path] = {}
+        for path in paths:
+            name, number = path.name, 2
+            while name in clips:
+                name, number = f"{path.stem} ({number}){path.suffix}", number + 1
+            clips[name] = path
+        return cls(clips, speed, compare)
+
+    def session(self) -> dict[str, object]:
+        """Return what the page is told, see static/core/session.js."""
+        clips = [
+            {"name": name, "url": f"clips/{quote(name, safe='')}", "size": path.stat().st_size}
+            for name, path in self.clips.items()
+        ]
+        return {"mode": "replay", "clips": clips, "speed": self.speed, "compare": self.compare}
+
+
+def add_clips(app: web.Application, hub: Hub, replay: Replay | None) -> None:
+    """Add the routes `session`, `clips/NAME` and `clip`."""
+    app[_HUB], app[_SAVING] = hub, asyncio.Lock()
+
+    async def session(request: web.Request) -> web.Response:
+        return web.json_response(replay.session() if replay else {"mode": "live"})
+
+    async def clip(request: web.Request) -> web.StreamResponse:
+        path = replay.clips.get(request.match_info["name"]) if replay else None
+        if path is None or not path.is_file():
+            return refused(404, "there is no such clip")
+        return web.FileResponse(path, headers={"Content-Type": _TYPE})
+
+    app.router.add_get("/session", session)
+    app.router.add_get("/clips/{name}", clip)
+    app.router.add_get("/clip", _save)
+
+
+async def _save(request: web.Request) -> web.StreamResponse:
+    """Answer with a clip of what is kept: `?process=ID&from=NS&to=NS`, times since the process's epoch."""
+    history = request.app[_HUB].history(request.query.get("process", ""))
+    if history is None:
+        return refused(404, "nothing is kept of that process", "wait for the first picture, or name a process")
+    bounds = [request.query.get(name) for name in ("from", "to")]
+    if not all(bound is None or _NANOSECONDS.fullmatch(bound) for bound in bounds):
+        return refused(400, "from and to are nanoseconds since the process's epoch", "leave them out for everything")
+    start, end = (None if bound is None else int(bound) for bound in bounds)
+    async with request.app[_SAVING]:  # one at a time: it holds the interpreter's lock for a while
+        with tempfile.TemporaryFile() as file:
+            name = await asyncio.to_thread(write_history, history, start, end, file)
+            return await _send(request, file, name)
+
+
+def write_history(history: History, start: int | None, end: int | None, file: BinaryIO) -> str:
+    """Write the span of a history as a clip, and return a name for it. Raises FlareError when there is nothing."""
+    info = decode(history.info)
+    assert isinstance(info, ProcessInfo)
+    writer = ClipWriter(file)
+    writer.write(info)
+    decoded = (chunk for data in history.chunks if isinstance(chunk := decode(data), Chunk))
+    first: Chunk | None = None
+    for chunk in within(decoded, start, end):
+        first = first or chunk
+        writer.write(chunk)
+    if first is None:
+        raise FlareError("nothing is kept of that span", remedy="save a later one, or everything")
+    if history.gone and (gone := decode(history.gone)):
+        writer.write(gone)
+    if start is not None and end is not None:
+        writer.show(info.process, start, end)
+    writer.close()
+    return clip_name(info, first.start)
+
+
+def clip_name(info: ProcessInfo, start: int) -> str:
+    """Return a file name that tells what a clip is of and when it begins, UTC."""
+    from datetime import UTC, datetime
+
+    name = re.sub(r"[^\w.-]+", "-", info.name, flags=re.ASCII).strip("-.") or "clip"
+    return f"{name}-{info.pid}-{datetime.fromtimestamp((info.epoch + start) / 1e9, UTC):%Y%m%dT%H%M%S}.fgo"
+
+
+async def _send(request: web.Request, file: BinaryIO, name: str) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={"Content-Type": _TYPE, "Content-Disposition": f'attachment; filename="{name}"'}
+    )
+    response.content_length = file.tell()
+    file.seek(0)
+    await response.prepare(request)
+    while block := file.read(_BLOCK):
+        await response.write(block)
+    await response.write_eof()
+    return response
