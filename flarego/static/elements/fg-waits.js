@@ -30,7 +30,7 @@ const COLUMNS = [
   {
     id: "longest", title: "Longest wait", number: true, value: ({ object, member }) => object?.longest ?? member?.wait ?? 0,
     hint: "Time since flarego first saw one of them there; it may be longer",
-    cell: ({ object, member }) => ({ text: member ? waited(member) : duration(object?.longest ?? 0), title: "since flarego first saw it there" }),
+    cell: ({ object, member }) => ({ text: member ? waited(member) : object && object.longest > 0 ? duration(object.longest) : "under 1 s", title: "since flarego first saw it there" }),
   },
   {
     id: "verdict", title: "Who could let them go", value: ({ object }) => object?.verdict ?? "",

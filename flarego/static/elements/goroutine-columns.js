@@ -28,7 +28,7 @@ export function signed(change) {
 
 /** How long a goroutine has waited, as text. @param {MemberAt} member */
 export function waited(member) {
-  return member.quick && member.wait >= 1e9 ? "under 1 s" : duration(member.wait);
+  return member.quick ? "under 1 s" : duration(member.wait);
 }
 
 /** @param {About | Group} about */
@@ -83,7 +83,10 @@ const LONGEST = {
 const MEDIAN = {
   id: "median", title: "Median", number: true, hint: `The middle of their waits, ${FIRST_SEEN}`,
   value: ({ group }) => group?.median || 0,
-  cell: ({ group }) => ({ text: group && group.median > 0 ? duration(group.median) : "", title: FIRST_SEEN }),
+  cell: ({ group }) => {
+    if (group === null) return { text: "" };
+    return { text: group.median > 0 ? duration(group.median) : group.members.length > 0 ? "under 1 s" : "", title: FIRST_SEEN };
+  },
 };
 
 /** @type {Column} */

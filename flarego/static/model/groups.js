@@ -19,7 +19,7 @@ import { whereabouts } from "./place.js";
  * @typedef {Omit<About, "labels"> & {labels: Set<string>, count: number, change: number, wait: number, median: number, name: string,
  *   lanes: Map<string, {category: number, count: number}>, stacks: number, members: MemberAt[], keys: number[]}} Group
  *   What is said of one stack is said of the one with most goroutines, `stacks` in all. `wait` (the longest) and `median` in ns
- *   since flarego first saw them there; median NaN when none of them is followed
+ *   since flarego first saw them there; median NaN when it is too short to be known or none of them is followed
  */
 
 export class Grouping {
@@ -92,11 +92,9 @@ export class Grouping {
       const about = this.describe(key);
       if (count > 0 && keeps(about)) this.#count(groups, this.placeOf(by, about, on), about, count, wait);
     }
-    this.#compare(groups, by, before);
+    this.#compare(groups, by, before, keeps);
     for (const member of members) groups.get(this.placeOf(by, this.describe(member.now.key), member.now.on).id)?.members.push(member);
-    for (const group of groups.values()) {
-      group.median = median(group.members.map(({ wait, quick }) => (quick ? Math.min(wait, group.wait) : wait)));
-    }
+    for (const group of groups.values()) group.median = medianWait(group.members);
     return [...groups.values()];
   }
 
@@ -119,13 +117,20 @@ export class Grouping {
     if (wait > group.wait) group.wait = wait;
   }
 
-  /** @param {Map<string, Group>} groups @param {By} by @param {Entry | undefined} before */
-  #compare(groups, by, before) {
+  /** @param {Map<string, Group>} groups @param {By} by @param {Entry | undefined} before @param {(about: About) => boolean} keeps */
+  #compare(groups, by, before, keeps) {
     if (before === undefined || by === "on") return;
     for (const group of groups.values()) group.change = group.count;
     before.key.forEach((key, i) => {
-      const group = groups.get(this.placeOf(by, this.describe(key)).id);
+      const about = this.describe(key);
+      const group = keeps(about) ? groups.get(this.placeOf(by, about).id) : undefined;
       if (group !== undefined) group.change -= before.count[i];
     });
   }
+}
+
+/** @param {MemberAt[]} members */
+function medianWait(members) {
+  const rested = members.filter(({ quick }) => !quick);
+  return rested.length * 2 > members.length ? median(members.map(({ wait, quick }) => (quick ? 0 : wait))) : NaN;
 }

@@ -63,7 +63,7 @@ export function waitedFor({ waits, members, grouping }) {
     found.set(id, object);
     object.waiters.push(member);
     object.count++;
-    object.longest = Math.max(object.longest, member.wait);
+    if (!member.quick) object.longest = Math.max(object.longest, member.wait);
     add(object.lanes, about.lane);
     add(object.creators, about.createdBy || about.entry);
   }
