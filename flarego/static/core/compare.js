@@ -43,6 +43,11 @@ export class Compare {
     return this.a.peek() !== null;
   }
 
+  /** Whether A's data has not come yet. */
+  get waiting() {
+    return this.a.peek()?.kept === null;
+  }
+
   /** Pins a span of what is being watched as A, by default the one shown; then what is shown next is B. @param {Span} [span] */
   pinA(span) {
     const { store } = this;

@@ -96,6 +96,8 @@ export class Store {
   #tree = null;
   #stale = true;
   #lastArrival = -Infinity;
+  /** The end of what had come when that was said last, ns. */
+  #told = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #telling;
   /** The time of the window last folded. @type {Span} */
@@ -137,6 +139,7 @@ export class Store {
       this.graph.before.replace(old, merged);
     };
     this.#tree = null;
+    this.#told = -Infinity;
     this.gone.value = null;
     this.span.value = null;
     this.paused.value = null;
@@ -170,7 +173,10 @@ export class Store {
     clearTimeout(this.#telling);
     this.#telling = undefined;
     this.arrived.value = this.arrived.peek() + 1;
-    if (this.paused.peek() === null && this.span.peek() === null) this.refresh();
+    // A link may have chosen what is only coming in now.
+    const until = this.span.peek()?.to ?? this.paused.peek() ?? Infinity;
+    if (this.#told < until || this.compare.waiting) this.refresh();
+    this.#told = this.data.peek()?.ring.newest?.end ?? -Infinity;
   }
 
   /** The stream begins again: definitions of the old connection say nothing about the new one. */

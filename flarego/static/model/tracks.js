@@ -68,6 +68,8 @@ const rate = ({ values, end, n }, name) => (first, last) => {
 const decimal = (value) => (value >= 10 ? value.toFixed(1) : value.toFixed(2)).replace(/\.?0+$/, "");
 /** @param {number} value */
 const cores = (value) => `${decimal(value)} core${value === 1 ? "" : "s"}`;
+/** What is not known is not told. @param {(value: number) => string} say @param {number} value */
+const told = (say, value) => (Number.isFinite(value) ? say(value) : "");
 /** @param {number} value */
 const perSecond = (value) => (value >= 10 || value === 0 ? count(value) : value.toFixed(1));
 
@@ -96,14 +98,15 @@ export const TRACKS = Object.freeze(/** @type {Track[]} */ ([
     ],
     now: (series, first, last) => {
       const busy = used(series, "cpu")(first, last) + used(series, "cpu.system")(first, last);
-      return `${decimal(busy)} of ${cores(series.values.processors[last])}`;
+      const all = series.values.processors[last];
+      return told((value) => (Number.isFinite(all) ? `${decimal(value)} of ${cores(all)}` : cores(value)), busy);
     },
   },
   {
     id: "queue", title: "Run queue", hint: "Goroutines that could run and wait for a processor, all queues together; the highest of each column",
     height: 22, least: 4, say: count,
     layers: (series) => [{ name: "queued", colour: "runnable", style: "bars", of: queued(series) }],
-    now: (series, first, last) => count(queued(series)(first, last)),
+    now: (series, first, last) => told(count, queued(series)(first, last)),
   },
   {
     id: "latency", title: "Sched latency", hint: "How long a goroutine that could run waits for a processor: median and 99th percentile",
@@ -112,7 +115,7 @@ export const TRACKS = Object.freeze(/** @type {Track[]} */ ([
       { name: "p99", colour: "syscall", style: "area", of: highest((i) => series.values["sched.latency.p99"][i]) },
       { name: "p50", colour: "text", style: "line", of: highest((i) => series.values["sched.latency.p50"][i]) },
     ],
-    now: (series, first, last) => `p99 ${duration(highest((i) => series.values["sched.latency.p99"][i])(first, last))}`,
+    now: (series, first, last) => told((value) => `p99 ${duration(value)}`, highest((i) => series.values["sched.latency.p99"][i])(first, last)),
   },
   {
     id: "heap", title: "Heap", hint: "Bytes in use, live after the last collection, the collector's goal, and the limit if there is one",
@@ -121,25 +124,25 @@ export const TRACKS = Object.freeze(/** @type {Track[]} */ ([
       { name: "used", colour: "chan", style: "area", of: highest((i) => series.values["heap.used"][i]) },
       { name: "live", colour: "text", style: "line", of: newest(series.values["heap.live"]) },
       { name: "goal", colour: "muted", style: "dash", of: newest(series.values["heap.goal"]) },
-      { name: "limit", colour: "bad", style: "dash", of: (_, last) => series.values["heap.limit"][last] || NaN, quiet: true },
+      { name: "limit", colour: "lock", style: "dash", of: (_, last) => series.values["heap.limit"][last] || NaN, quiet: true },
     ],
-    now: ({ values }, _, last) => `${size(values["heap.live"][last])} / ${size(values["heap.goal"][last])}`,
+    now: ({ values }, _, last) => told((live) => `${size(live)} / ${size(values["heap.goal"][last])}`, values["heap.live"][last]),
   },
   {
     id: "alloc", title: "Allocation", hint: "Bytes allocated a second", height: 22, least: 1024, say: (value) => `${size(value)}/s`, bytes: true,
     layers: (series) => [{ name: "allocated", colour: "select", style: "area", of: rate(series, "heap.total_alloc") }],
-    now: (series, first, last) => `${size(rate(series, "heap.total_alloc")(first, last))}/s`,
+    now: (series, first, last) => told((value) => `${size(value)}/s`, rate(series, "heap.total_alloc")(first, last)),
   },
   {
     id: "created", title: "Created", hint: "Goroutines created a second", height: 22, least: 1, say: (value) => `${perSecond(value)}/s`,
     layers: (series) => [{ name: "created", colour: "io", style: "area", of: rate(series, "goroutines.created") }],
-    now: (series, first, last) => `${perSecond(rate(series, "goroutines.created")(first, last))}/s`,
+    now: (series, first, last) => told((value) => `${perSecond(value)}/s`, rate(series, "goroutines.created")(first, last)),
   },
   {
     id: "sampling", title: "Sampling", hint: "Scans of all goroutines a second; hatched where nothing is known", height: 20, least: 10,
     say: (value) => `${perSecond(value)} Hz`,
     layers: (series) => [{ name: "scans", colour: "sleep", style: "area", of: mean(series.values["sampler.scan_hz"]) }],
-    now: (series, _, last) => `${perSecond(series.values["sampler.scan_hz"][last])} Hz`,
+    now: (series, _, last) => told((value) => `${perSecond(value)} Hz`, series.values["sampler.scan_hz"][last]),
   },
 ]));
 

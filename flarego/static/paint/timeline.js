@@ -8,6 +8,7 @@ import { clockAt } from "../model/format.js";
 import { Columns } from "../model/columns.js";
 import { Scale, ticks, timeStep } from "../model/scale.js";
 import { PALETTE } from "./colour.js";
+import { Raster, pixelOf } from "./raster.js";
 import { paintLabels, paintTrack } from "./tracks.js";
 
 /** @typedef {import("../model/series.js").Series} Series */
@@ -51,6 +52,7 @@ export function layoutTimeline(tracks, overview, scale = 1) {
 
 const columns = new Columns();
 const strip = new Columns();
+const raster = new Raster();
 
 /** @param {CanvasRenderingContext2D} context @param {Size} size @param {TimelineScene} scene */
 export function paintTimeline(context, size, scene) {
@@ -58,10 +60,14 @@ export function paintTimeline(context, size, scene) {
   context.fillStyle = ink.background;
   context.fillRect(0, 0, size.width, size.height);
   columns.take(series, time, 1);
-  const sheet = { context, columns, ink, ratio: size.ratio, left: time.start, right: time.end, width: size.width };
-  paintTicks(context, scene);
+  const sheet = sheetOf(context, size, scene);
+  const { ratio } = size;
+  raster.clear(Math.round((time.end - time.start) * ratio), Math.round((layout.axis - sheet.top) * ratio), ink.background);
+  const ticked = paintTicks(context, scene);
+  for (const x of ticked) raster.fill((x - time.start) * ratio, 0, (x - time.start + 1) * ratio, raster.height, pixelOf(ink.line));
+  for (const place of layout.places) place.scale = paintTrack(sheet, place, place.track.layers(series, scene.idle));
+  raster.put(context, Math.round(time.start * ratio), Math.round(sheet.top * ratio));
   clipped(context, time, 0, size.height, () => {
-    for (const place of layout.places) place.scale = paintTrack(sheet, place, place.track.layers(series, scene.idle));
     paintMarks(context, scene);
     paintGaps(context, scene);
   });
@@ -69,13 +75,19 @@ export function paintTimeline(context, size, scene) {
   if (scene.whole !== null) paintOverview(context, scene, scene.whole);
 }
 
+/** @param {CanvasRenderingContext2D} context @param {Size} size @param {Pick<TimelineScene, "layout" | "time" | "ink">} scene @returns {import("./tracks.js").Sheet} */
+function sheetOf(context, size, { layout, time, ink }) {
+  const top = (layout.places[0]?.top ?? 1) - 1;
+  return { context, raster, columns, ink, ratio: size.ratio, left: time.start, right: time.end, top, width: size.width };
+}
+
 /** Titles, values and scales; without a gutter they stand on the data. @param {CanvasRenderingContext2D} context @param {Size} size @param {Pick<TimelineScene, "layout" | "series" | "point" | "time" | "ink" | "family">} scene */
 export function paintTitles(context, size, { layout, series, point, time, ink, family }) {
-  const sheet = { context, columns, ink, ratio: size.ratio, left: time.start, right: time.end, width: size.width };
+  const sheet = sheetOf(context, size, { layout, time, ink });
   for (const place of layout.places) {
     const { track, scale = 0 } = place;
     const now = point < 0 ? "" : track.now(series, point, point);
-    paintLabels(sheet, place, now.includes("NaN") ? "" : now, scale > 0 ? track.say(scale) : "", family);
+    paintLabels(sheet, place, now, scale > 0 ? track.say(scale) : "", family);
   }
 }
 
@@ -89,21 +101,21 @@ export function clipped(context, time, top, bottom, paint) {
   context.restore();
 }
 
-/** Lines at round times, and what time it is there. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene */
+/** Tells round times on the axis; gives back where they are, in pixels. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene */
 function paintTicks(context, { ink, time, epoch, layout, family }) {
   const step = timeStep(time.to - time.from, Math.max(2, (time.end - time.start) / 110));
   context.font = `10px ${family}`;
   context.textBaseline = "middle";
   context.textAlign = "center";
-  for (const at of ticks(time, step, epoch % 86400e9)) {
+  const least = time.start + (time.start > 0 ? 26 : TOOLS);
+  return ticks(time, step, epoch % 86400e9).map((at) => {
     const x = Math.round(time.pixel(at));
     context.fillStyle = ink.line;
-    const top = layout.places[0]?.top ?? 0;
-    context.fillRect(x, top, 1, layout.axis + 3 - top);
-    if (x < time.start + (time.start > 0 ? 26 : TOOLS) || x > time.end - 26) continue;
+    context.fillRect(x, layout.axis, 1, 3);
     context.fillStyle = ink.muted;
-    context.fillText(clockAt(epoch + at, step), x, layout.axis + AXIS / 2 + 1);
-  }
+    if (x >= least && x <= time.end - 26) context.fillText(clockAt(epoch + at, step), x, layout.axis + AXIS / 2 + 1);
+    return x;
+  });
 }
 
 /** A triangle for a GC cycle on a stem as long as its pause (log); a flag for a note or an alert. @param {CanvasRenderingContext2D} context @param {TimelineScene} scene */
@@ -173,12 +185,10 @@ function paintOverview(context, { coarse: series, ink, time, layout }, whole) {
   context.fillStyle = ink.raised;
   context.fillRect(time.start, top, time.end - time.start, OVERVIEW);
   context.fillStyle = ink.faint;
-  context.beginPath();
   for (let c = 0; c < strip.n; c++) {
     const height = Math.max(1, (sums[c] / most) * (OVERVIEW - 2));
-    context.rect(strip.left[c], top + OVERVIEW - height, Math.max(1, strip.right[c] - strip.left[c]), height);
+    context.fillRect(strip.left[c], top + OVERVIEW - height, Math.max(1, strip.right[c] - strip.left[c]), height);
   }
-  context.fill();
   const left = Math.round(scale.pixel(Math.max(whole.from, time.from)));
   const right = Math.max(left + 3, Math.round(scale.pixel(Math.min(whole.to, time.to))));
   context.globalAlpha = 0.6;

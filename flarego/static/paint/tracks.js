@@ -4,42 +4,44 @@
 
 import { roundUp } from "../model/scale.js";
 import { PALETTE, mix } from "./colour.js";
+import { pixelOf } from "./raster.js";
 
 /** @typedef {import("../model/columns.js").Columns} Columns */
 /** @typedef {import("../model/tracks.js").Track} Track */
 /** @typedef {import("../model/tracks.js").Layer} Layer */
 /** @typedef {import("./colour.js").Ink} Ink */
 /** @typedef {{track: Track, top: number, height: number, scale?: number}} Place of a track on the canvas; top of its scale as last painted */
-/** @typedef {{context: CanvasRenderingContext2D, columns: Columns, ink: Ink, ratio: number, left: number, right: number, width: number}} Sheet
- *   `left` and `right` bound the time across, the gutters are beside them */
+/** @typedef {import("./raster.js").Raster} Raster */
+/**
+ * @typedef {{context: CanvasRenderingContext2D, raster: Raster, columns: Columns, ink: Ink, ratio: number, left: number, right: number,
+ *   top: number, width: number}} Sheet `left` and `right` bound the time across, the gutters are beside them; the raster's corner is at `left`, `top`
+ */
 
 /** A layer that is only there to be compared with may stretch the scale by so much. */
 const STRETCH = 4;
+/** Device pixels from dash to dash. */
+const DASH = 7;
 const PAD = 6;
 const TITLE = 12;
 
 /** The colour of a layer. @param {string} colour @param {Ink} ink */
 export const layerColour = (colour, ink) => PALETTE[colour] ?? /** @type {Record<string, string>} */ (ink)[colour];
 
-/** Paints a track's data. @param {Sheet} sheet @param {Place} place @param {readonly Layer[]} layers */
+/** Paints a track's data; gives back the top of its scale, 0 when there is nothing. @param {Sheet} sheet @param {Place} place @param {readonly Layer[]} layers @returns {number} */
 export function paintTrack(sheet, { track, top, height }, layers) {
-  const { context, columns, ink } = sheet;
+  const { raster, columns, ink, ratio } = sheet;
   const values = layers.map(({ of }) => columns.map(of));
   const most = highest(track, layers, values);
   const scale = roundUp(Math.max(most, track.least), track.bytes ? 1024 : 1000);
-  const bottom = top + height;
+  const bottom = Math.round((top + height - sheet.top) * ratio);
   const base = new Float32Array(columns.n).fill(bottom);
-  const device = (/** @type {number} */ y) => Math.round(y * sheet.ratio) / sheet.ratio;
+  const factor = ((height - 1) * ratio) / scale;
   layers.forEach(({ style, colour }, l) => {
     const fill = layerColour(colour, ink);
-    const heights = values[l].map((value) => (value / scale) * (height - 1));
-    if (style === "line" || style === "dash") return strokeLevels(sheet, heights, bottom, fill, style === "dash");
-    const levels = heights.map((pixels, c) => (pixels > 0 ? device(base[c] - pixels) : pixels === 0 ? base[c] : NaN));
-    fillSteps(sheet, levels, base, track.stacked ? fill : mix(fill, ink.background, 0.35));
-    if (track.stacked) levels.forEach((level, c) => { if (level < base[c]) base[c] = level; });
+    if (style === "line" || style === "dash") return strokeSteps(sheet, values[l], factor, bottom, pixelOf(fill), style === "dash");
+    fillSteps(sheet, values[l], factor, base, pixelOf(track.stacked ? fill : mix(fill, ink.background, 0.35)), Boolean(track.stacked));
   });
-  context.fillStyle = ink.line;
-  context.fillRect(sheet.left, bottom, sheet.right - sheet.left, 1);
+  raster.fill(0, bottom, raster.width, bottom + 1, pixelOf(ink.line));
   return most > 0 ? scale : 0;
 }
 
@@ -60,46 +62,37 @@ function highest(track, layers, values) {
   return measure > most && measure <= STRETCH * Math.max(most, track.least) ? measure : most;
 }
 
-/** Fills between two rows of steps; NaN is a hole. @param {Sheet} sheet @param {Float32Array} levels @param {Float32Array} base @param {string} colour */
-function fillSteps({ context, columns }, levels, base, colour) {
+/** Fills steps above a base, which they raise when stacked. @param {Sheet} sheet @param {Float32Array} values @param {number} factor pixels per value @param {Float32Array} base @param {number} pixel @param {boolean} stacked */
+function fillSteps({ raster, columns, left: start, ratio }, values, factor, base, pixel, stacked) {
   const { left, right, n } = columns;
-  context.fillStyle = colour;
-  context.beginPath();
   for (let c = 0; c < n; c++) {
-    if (!(levels[c] < base[c])) continue;
-    // Columns beside each other that look the same are one rectangle.
-    let last = c;
-    while (last + 1 < n && levels[last + 1] === levels[c] && base[last + 1] === base[c] && left[last + 1] === right[last]) last++;
-    const width = Math.max(1, right[last] - left[c]);
-    context.rect(left[c], levels[c], width, base[c] - levels[c]);
-    c = last;
+    if (!(values[c] > 0)) continue;
+    const top = Math.round(base[c] - values[c] * factor);
+    const x = (left[c] - start) * ratio;
+    // What is there is seen, be it little: not in a stack, where it would push up the others.
+    raster.fill(x, stacked ? top : Math.min(top, base[c] - 1), Math.max(x + 1, (right[c] - start) * ratio), base[c], pixel);
+    if (stacked) base[c] = top;
   }
-  context.fill();
 }
 
-/** Strokes steps at a height above the bottom. @param {Sheet} sheet @param {Float32Array} heights @param {number} bottom @param {string} colour @param {boolean} dashed */
-function strokeLevels({ context, columns }, heights, bottom, colour, dashed) {
+/** Draws steps as a line. @param {Sheet} sheet @param {Float32Array} values @param {number} factor @param {number} bottom @param {number} pixel @param {boolean} dashed */
+function strokeSteps({ raster, columns, left: start, ratio }, values, factor, bottom, pixel, dashed) {
   const { left, right, n, broken } = columns;
-  context.strokeStyle = colour;
-  context.lineWidth = 1;
-  if (dashed) context.setLineDash([4, 3]);
-  context.beginPath();
-  let drawing = false;
+  const thick = Math.max(1, Math.round(ratio));
   let before = NaN;
   for (let c = 0; c < n; c++) {
-    const known = Number.isFinite(heights[c]);
-    const y = Math.round(bottom - heights[c]) + 0.5;
-    if (known && (!drawing || broken[c])) context.moveTo(left[c], y);
-    else if (known && y !== before) {
-      context.lineTo(left[c], before);
-      context.lineTo(left[c], y);
+    const y = Number.isFinite(values[c]) ? Math.round(bottom - values[c] * factor) : NaN;
+    const [x, end] = [(left[c] - start) * ratio, (right[c] - start) * ratio];
+    if (!Number.isNaN(y)) {
+      if (!Number.isNaN(before) && !broken[c] && before !== y) raster.fill(x, Math.min(y, before), x + thick, Math.max(y, before) + thick, pixel);
+      for (let from = x; from < end; from = Math.floor(from / DASH + 1) * DASH) {
+        const to = dashed ? Math.min(end, (Math.floor(from / DASH) + 0.6) * DASH) : end;
+        raster.fill(Math.round(from), y, Math.round(to), y + thick, pixel);
+        if (!dashed) break;
+      }
     }
-    if (known && (c + 1 === n || broken[c + 1] || !Number.isFinite(heights[c + 1]))) context.lineTo(right[c], y);
-    drawing = known;
     before = y;
   }
-  context.stroke();
-  if (dashed) context.setLineDash([]);
 }
 
 /** Text cut to a width with an ellipsis. @param {CanvasRenderingContext2D} context @param {string} text @param {number} room pixels */
