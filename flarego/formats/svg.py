@@ -21,7 +21,7 @@ from flarego.formats.states import from_frame, state_frame
 from flarego.model import units
 from flarego.model.names import fit, forms
 from flarego.model.profile import Row
-from flarego.model.units import duration
+from flarego.model.units import duration, share
 
 WIDTH, ROW, MARGIN = 1200, 18, 12
 MIN_WIDTH = 0.4
@@ -145,16 +145,16 @@ class _Picture:
         x = float(MARGIN)
         for category, colour in COLOURS.items():
             if category in self._root.categories:
-                name = f"{NAMES[category]} {100 * self._root.categories[category] / self._root.weight:.1f}%"
+                name = f"{NAMES[category]} {share(self._root.categories[category], self._root.weight)}"
                 yield f'<rect x="{x:.1f}" y="53" width="11" height="11" rx="2" fill="{colour}"/>'
                 yield f'<text class="note" x="{x + 16:.1f}" y="63">{name}</text>\n'
                 x += 16 + 7 * len(name) + 14
 
     def _box(self, node: _Node, x: float, y: int, width: float) -> str:
-        share = 100 * node.weight / (self._root.weight or 1.0)
+        part = share(node.weight, self._root.weight)
         states = sorted(node.categories.items(), key=lambda item: -item[1])
-        mixed = ", ".join(f"{NAMES[name]} {100 * weight / node.weight:.0f}%" for name, weight in states)
-        title = f"{node.name}\n{self._text(node.weight)}, {share:.2f}%" + (f" ({mixed})" if len(states) > 1 else "")
+        mixed = ", ".join(f"{NAMES[name]} {share(weight, node.weight)}" for name, weight in states)
+        title = f"{node.name}\n{self._text(node.weight)}, {part}" + (f" ({mixed})" if len(states) > 1 else "")
         title += f"\n{node.file}" if node.file else ""
         fill = node.colour() if node.categories else _MIXED
         label = fit(_labels(node.name), int((width - 6) / _CHAR)) if width >= _MIN_LABEL else ""
@@ -175,7 +175,7 @@ class _Picture:
 def _labels(name: str) -> Sequence[str]:
     """Return what a box may say, the longest first."""
     state = from_frame(name)
-    return (name, *filter(None, state[::-1])) if state else (name, *forms(name))
+    return (name, *forms(state[1] or state[0])) if state else (name, *forms(name))
 
 
 def mix(colour: str, amount: float) -> str:
