@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,26 @@ def test_leak_hunt(leaking: Target, view: View, attach: Attach) -> None:
     picture(view, "leak")
     row.click()
     view.until("flarego.store.selected.peek() !== null")
+
+
+def test_before_and_after(serve_demo: Serve, view: View, attach: Attach) -> None:
+    """Pin how it was, change something, and see what has become more, what is new and what is gone."""
+    demo = serve_demo()
+    view.open(attach(demo.pid).url)
+    view.until(f"{NEWEST} > 8e9", 60)
+    view.press("i", "b")  # what leaks here waits at the top of its own loop: it looks idle
+    at = view.ask(NEWEST)
+    urllib.request.urlopen(urllib.request.Request(f"{demo.url}/leak?on=true", method="POST"), timeout=5).close()
+    view.until(f"{NEWEST} > {at} + 8e9", 30)
+    view.ask("flarego.store.setWindow(5)")
+    bar = view.text("fg-compare")
+    assert "new" in bar and "▲" in bar
+    view.page.locator(".compare-more").click()
+    view.page.locator("fg-changes [data-id=new]").click()
+    row = view.page.locator("fg-changes [role=row]", has_text="abandoned").first
+    row.wait_for()
+    picture(view, "compare")
+    row.click()
+    view.until("flarego.store.selected.peek() !== null")
+    view.press("X")
+    assert "gone" in view.text("fg-compare"), "swapped, what was new is what has gone"
