@@ -33,11 +33,12 @@ bench: system $(VENV)/.test
 
 # FUZZ_RUNS executions of each fuzzer; their corpora stay in tests/.cache/fuzz.
 FUZZ_RUNS ?= 2500000
-fuzz: system
+fuzz: system $(VENV)/.test
 	sh tests/fuzz/build.sh tests/.cache/fuzz
 	set -e; for fuzzer in tests/.cache/fuzz/fuzz_*; do \
 	    corpus=tests/.cache/fuzz/corpus/$${fuzzer##*/}; mkdir -p $$corpus; \
 	    $$fuzzer -runs=$(FUZZ_RUNS) -print_final_stats=1 $(ARGS) $$corpus; done
+	$(BIN)/python tests/fuzz/fuzz_formats.py --runs $(FUZZ_RUNS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

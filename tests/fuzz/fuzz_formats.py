@@ -160,7 +160,7 @@ def fuzz(target: str, runs: int, seed: int, report: Callable[[str], None] = prin
         except BaseException:
             report(f"{target}: seed {seed + i}")
             raise
-        if i and i % 1_000_000 == 0:
+        if i and i % 250_000 == 0:
             report(f"{target}: {i:,}")
     return runs / (time.monotonic() - began)
 
