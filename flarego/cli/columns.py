@@ -69,10 +69,10 @@ def _shrink(columns: Sequence[Column], widths: list[int], width: int) -> bool:
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
     texts = [at for at in range(len(widths)) if columns[at].text]
     for _ in range(max(excess, 0)):
-        widest = max(texts, key=lambda at: widths[at] / columns[at].weight, default=-1)
-        if widest < 0 or widths[widest] <= _LEAST:
+        wide = [at for at in texts if widths[at] > _LEAST]
+        if not wide:
             return False
-        widths[widest] -= 1
+        widths[max(wide, key=lambda at: widths[at] / columns[at].weight)] -= 1
     return True
 
 

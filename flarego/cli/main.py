@@ -17,6 +17,7 @@ from flarego.errors import FlareError
 
 _VERBS: Mapping[str, str] = {
     "attach": "Show, live in the browser, what every goroutine of a running process is doing.",
+    "top": "Show in the terminal, live, what every goroutine of a running process is doing.",
     "record": "Record what every goroutine of a running process does into a clip.",
     "replay": "Show recorded clips as if they were live, or print what they come to.",
     "diff": "Tell what changed from one clip to another.",

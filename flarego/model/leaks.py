@@ -8,12 +8,16 @@ a burst that ends is forgiven when its first member leaves.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from flarego.model.chunk import Chunk
+from flarego.model.frame import Frame
 from flarego.model.places import Place, Standing
+from flarego.model.profile import Group
 
 WINDOWS = 5
 LEAST_NS = 30_000_000_000
@@ -90,10 +94,7 @@ class _Group:
 
 
 def origin_of(place: Place) -> Origin:
-    return (
-        place.created_by.function if place.created_by else "",
-        place.entry.function if place.entry else "",
-    )
+    return _origin(place.created_by, place.entry)
 
 
 class Growth:
@@ -126,6 +127,32 @@ class Growth:
                 where = group.top.place, group.top.node
                 found.append(Suspect(origin, *where, start, group.times[-1], counts, group.wait))
         return sorted(found, key=lambda suspect: suspect.per_minute, reverse=True)
+
+
+class Departures:
+    """Learns from the lists of members which origins lose goroutines."""
+
+    def __init__(self) -> None:
+        self._generation = -1
+        self._origins: dict[int, Origin] = {}
+
+    def note(self, chunk: Chunk, groups: Sequence[Group]) -> set[Origin]:
+        """Return the origins of the goroutines that a chunk says are gone. groups: all its generation has defined."""
+        members = chunk.members
+        if not members:
+            return set()
+        lost = {self._origins.pop(goid) for goid in array("Q", members["left"]) if goid in self._origins}
+        if chunk.generation != self._generation:  # its first list names everybody who is followed
+            self._generation, self._origins = chunk.generation, {}
+        for goid, number in zip(array("Q", members["goid"]), array("I", members["group"]), strict=True):
+            if number < len(groups):
+                group = groups[number]
+                self._origins[goid] = _origin(group.created_by, group.entry)
+        return lost
+
+
+def _origin(created_by: Frame | None, entry: Frame | None) -> Origin:
+    return created_by.function if created_by else "", entry.function if entry else ""
 
 
 def _by_origin(standings: Iterable[Standing]) -> Mapping[Origin, tuple[int, _Group]]:

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from flarego.model.frame import UNKNOWN, Frame
 from flarego.model.idle import is_idle
 from flarego.model.names import is_standard
-from flarego.model.profile import THREAD, Group, Profile, Row
+from flarego.model.profile import THREAD, Group, Profile, Row, Stacks
 
 _THREAD = Frame("runtime thread", "", 0)
+
+
+PlaceKey = tuple[str, str, str, str, bool]
+"""State, reason, function, who created them, whether they are the runtime's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,16 @@ class Place:
     system: bool
     idle: bool
     """Parked because there is nothing to do."""
+    key: PlaceKey
+    """What tells places apart, in one span, another, or another process of the same program.
+
+    Lines are left out: the innermost of a stack that is seen again and again need not stand still.
+    """
 
     @property
     def lane(self) -> str:
         """The wait reason, or the state when there is none."""
         return self.reason if self.state == "waiting" and self.reason else self.state
-
-    @property
-    def key(self) -> tuple[str, str, str, str, bool]:
-        """What tells places apart, in one span, another, or another process of the same program.
-
-        Lines are left out: the innermost of a stack that is seen again and again need not stand still.
-        """
-        created = self.created_by.function if self.created_by else ""
-        return self.state, self.reason, self.own.function, created, self.system
 
 
 @dataclass(slots=True)
@@ -70,24 +70,37 @@ class Standing:
             self.most, self.node = row.wall, row.node
 
 
-def standings(profile: Profile) -> Sequence[Standing]:
-    """Return the rows of a profile by place, the most wall time first."""
-    described: dict[tuple[int, int, str, str, int], Standing] = {}
-    found: dict[tuple[str, str, str, str, bool], Standing] = {}
-    for row in profile.rows:
-        about = (row.node, row.group, row.state, row.reason, row.flags & THREAD)
-        standing = described.get(about)
+class Placer:
+    """Finds the places of rows; looks at what a generation has defined once only."""
+
+    def __init__(self) -> None:
+        self._stacks: Stacks | None = None
+        self._known: dict[tuple[int, int, str, str, int], Place] = {}
+
+    def places(self, profile: Profile) -> Sequence[Place]:
+        """Return where the goroutines of each row stand."""
+        if profile.stacks is not self._stacks:
+            self._stacks, self._known = profile.stacks, {}
+        places = []
+        for row in profile.rows:
+            key = (row.node, row.group, row.state, row.reason, row.flags & THREAD)
+            place = self._known.get(key)
+            if place is None:
+                stack, group = profile.stack(row.node), profile.groups[row.group]
+                place = self._known[key] = describe(stack, row, group, profile.process.module)
+            places.append(place)
+        return places
+
+
+def standings(profile: Profile, places: Sequence[Place] | None = None) -> Sequence[Standing]:
+    """Return the rows of a profile by place, the most wall time first. places: those of its rows, if they are known."""
+    found: dict[PlaceKey, Standing] = {}
+    for row, place in zip(profile.rows, places or Placer().places(profile), strict=True):
+        standing = found.get(place.key)
         if standing is None:
-            place = place_of(profile, row)
-            standing = described[about] = found.setdefault(place.key, Standing(place, row.node))
+            standing = found[place.key] = Standing(place, row.node)
         standing.add(row)
     return sorted(found.values(), key=lambda standing: standing.wall, reverse=True)
-
-
-def place_of(profile: Profile, row: Row) -> Place:
-    """Return where the goroutines of a row stand."""
-    group = profile.groups[row.group]
-    return describe(profile.stack(row.node), row, group, profile.process.module)
 
 
 def describe(stack: Sequence[Frame], row: Row, group: Group, module: str) -> Place:
@@ -96,7 +109,9 @@ def describe(stack: Sequence[Frame], row: Row, group: Group, module: str) -> Pla
     own, exact = whereabouts(stack, module) if stack else (_THREAD if thread else UNKNOWN,) * 2
     system = group.system or thread
     idle = not system and is_idle(stack, row.state, row.reason)
-    return Place(row.state, row.reason, own, exact, group.created_by, group.entry, system, idle)
+    created = group.created_by.function if group.created_by else ""
+    key = (row.state, row.reason, own.function, created, system)
+    return Place(row.state, row.reason, own, exact, group.created_by, group.entry, system, idle, key)
 
 
 def whereabouts(stack: Sequence[Frame], module: str) -> tuple[Frame, Frame]:
