@@ -46,6 +46,8 @@ export class Flame extends FgElement {
   #follow = false;
   #announced = -Infinity;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #announcing;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #telling;
   #paintHover = () => this.paintHover();
   /** What was painted last, for tests and measurements. */
@@ -339,10 +341,16 @@ export class Flame extends FgElement {
 
   /** Tells a reader what a search found and where a zoom led; nothing because data streams. @param {FlameScene} scene @param {number} now ms */
   announce({ tree, zoom, searching }, now) {
-    if (this.live === undefined || now - this.#announced < ANNOUNCE_EVERY) return;
+    if (this.live === undefined) return;
     const query = this.store.query.peek();
     const key = `${query}|${zoom}|${tree.shape.focus}`;
     if (this.live.dataset.key === key) return;
+    const early = ANNOUNCE_EVERY - (now - this.#announced);
+    if (early > 0) {
+      clearTimeout(this.#announcing);
+      this.#announcing = setTimeout(() => this.#scene && this.announce(this.#scene, performance.now()), early + 1);
+      return;
+    }
     this.live.dataset.key = key;
     this.#announced = now;
     const part = (/** @type {number} */ weight) => share(weight, tree.total[0]);
