@@ -146,3 +146,30 @@ test("a recording is shown coarse as a whole, fine where that is known", () => {
   assert.equal(store.timeline.series({ from: 101 * S, to: 105 * S }), data.series);
   assert.deepEqual(store.timeline.range, { from: 0, to: 120 * S });
 });
+
+test("a click goes to a time while the display stands still, and not while it runs", () => {
+  const { store } = playing(60);
+  store.timeline.seek(30 * S);
+  assert.equal(store.paused.peek(), null);
+  store.togglePause();
+  const { range } = store.timeline;
+  store.timeline.seek(30 * S);
+  assert.equal(store.wanted().to, 30 * S);
+  assert.deepEqual(store.timeline.range, range, "the timeline stays where it is");
+  store.timeline.seek(-5);
+  assert.equal(store.wanted().to, 0);
+});
+
+test("a recording's index is a series; what is damaged in it is not known", () => {
+  const coarse = Series.coarse({
+    start: [0, S, 2 * S, 2 * S, NaN], end: [S, 2 * S, 3 * S, 1, 9 * S],
+    series: { "state.waiting": [5, 6, 7], "state.running": [1, 2], "state.cpu": [0.5, 1, 2], "heap.live": [9] },
+  });
+  assert.equal(coarse.n, 3);
+  const [goroutines, cpu] = TRACKS;
+  assert.equal(goroutines.now(coarse, 1, 1), "8");
+  assert.deepEqual(goroutines.layers(coarse, false).filter(({ of }) => of(0, 1) > 0).map(({ name, of }) => [name, of(0, 1)]),
+    [["running", 1.5], ["waiting", 5.5]]);
+  assert.equal(cpu.layers(coarse, false)[0].of(0, 1), 0.75);
+  assert.ok(Number.isNaN(coarse.values["heap.live"][1]));
+});

@@ -31,10 +31,8 @@ export class TimelineView {
   /** Nanoseconds across while following; 0: by the window. */
   across = new Signal(0);
 
-  /** Where a replay is; null when there is none. @type {() => number | null} */
-  playhead = () => null;
-  /** Goes to a time, where the display stands still or replays. @type {(time: number) => void} */
-  seek = () => {};
+  /** What replays a recording, when there is one. @type {{seek: (time: number) => void, playhead: number | null} | null} */
+  replay = null;
   /** Spans marked by a letter. @type {() => readonly {letter: string, span: Span}[]} */
   pins = () => [];
 
@@ -137,6 +135,16 @@ export class TimelineView {
     const end = Math.min(whole.to, Math.max(from + MIN_SPAN, to + way * timeStep(range.to - range.from, 100)));
     this.hold();
     store.setSpan({ from: Math.max(from, whole.from), to: end });
+  }
+
+  /** Goes to a time, where the display stands still or replays. @param {number} time */
+  seek(time) {
+    const { store, whole } = this;
+    if (this.replay !== null) return this.replay.seek(time);
+    if (store.paused.peek() === null || store.span.peek() !== null) return;
+    this.hold();
+    store.paused.value = Math.min(whole.to, Math.max(whole.from, time));
+    store.refresh();
   }
 
   /** Follows again. */

@@ -264,14 +264,20 @@ export class Timeline extends FgElement {
     const span = draft ?? store.span.peek();
     const x = this.hovered();
     paintOverlay(context, {
-      time, layout, ink, family, epoch, window: span ?? store.wanted(), chosen: span !== null, hover: x,
-      playhead: this.view.playhead(), pins: this.view.pins(), limit: time.end - (this.back?.offsetWidth ?? 0),
+      time, layout, ink, family, epoch, window: span ?? this.window(), chosen: span !== null, hover: x,
+      playhead: this.view.replay?.playhead ?? null, pins: this.view.pins(), limit: time.end - (this.back?.offsetWidth ?? 0),
     });
     const rows = { top: layout.places[0]?.top ?? 0, height: layout.axis - (layout.places[0]?.top ?? 0) };
     if (time.start === 0) this.titles(context);
     this.edges?.place(store.span.peek(), time, this.view.whole, epoch, rows);
     this.paintBack(data);
     this.readOut(data, x);
+  }
+
+  /** The time shown, as far as anything is known of it. @returns {Span} */
+  window() {
+    const { from, to } = this.store.wanted();
+    return { from: Math.max(from, this.view.whole.from), to };
   }
 
   /** On a narrow page titles stand on the data: above what veils it. @param {CanvasRenderingContext2D} context */

@@ -2,7 +2,7 @@
  * What the timeline shows: one point a chunk, as columns, for as long as the ring keeps rows.
  */
 
-import { CATEGORIES } from "./category.js";
+import { CATEGORIES, CATEGORY } from "./category.js";
 
 /** Series of the stream that have a column here; `sampler.…` are the sampler's own figures. */
 export const NAMES = /** @type {const} */ ([
@@ -17,11 +17,18 @@ export const SUMS = /** @type {const} */ (["wall", "cpu", "cpu.system"]);
 /** @typedef {(typeof SUMS)[number]} Sum */
 
 const FIRST_CAPACITY = 1024;
+/** Of the states a recording's index tells of: the category each is shown as. What waits there is not told apart. */
+const COARSE = /** @type {const} */ ([
+  ["running", "running"], ["runnable", "runnable"], ["preempted", "runnable"], ["syscall", "syscall"], ["waiting", "other"], ["other", "other"],
+]);
+const MAX_COARSE = 1 << 16;
 /** Time missing between two points that is more than a late clock, ns. */
 const MISSING = 50e6;
 
 export class Series {
   n = 0;
+  /** Whether it is of a recording's index: then those that wait are all `other`. */
+  isCoarse = false;
   /** Changes whenever a point is added or forgotten. */
   version = 0;
   #capacity = FIRST_CAPACITY;
@@ -53,6 +60,25 @@ export class Series {
     for (let c = 0; c < this.counts.length; c++) this.counts[c][i] = counts[c];
     for (const name of NAMES) this.values[name][i] = known[name] ?? NaN;
     for (const name of SUMS) this.values[name][i] = known[name] ?? NaN;
+  }
+
+  /**
+   * The series of a recording's index (flarego/wire/CLIP.md): all of it, at most some thousand points.
+   * Columns that are too short count as not known.
+   * @param {{start: ArrayLike<number>, end: ArrayLike<number>, series: Readonly<Record<string, ArrayLike<number>>>}} timeline
+   */
+  static coarse({ start, end, series }) {
+    const out = new Series();
+    out.isCoarse = true;
+    const columns = Object.entries(series);
+    for (let i = 0; i < start.length && i < MAX_COARSE; i++) {
+      if (!(end[i] > start[i]) || (out.n > 0 && !(end[i] > out.end[out.n - 1]))) continue;
+      const known = Object.fromEntries(columns.map(([name, column]) => [name, column[i] ?? NaN]));
+      const counts = new Float32Array(CATEGORIES.length);
+      for (const [state, category] of COARSE) counts[CATEGORY[category]] += known[`state.${state}`] || 0;
+      out.push(start[i], end[i], counts, 0, { ...known, cpu: known["state.cpu"] * (end[i] - start[i]), "cpu.system": 0 });
+    }
+    return out;
   }
 
   /** Forgets points that ended before `time`, now and then. @param {number} time */

@@ -83,10 +83,12 @@ export const TRACKS = Object.freeze(/** @type {Track[]} */ ([
   {
     id: "goroutines", title: "Goroutines", hint: "Goroutines by state", height: 60, stacked: true, least: 1, say: count,
     layers: (series, idle) => [
-      ...CATEGORIES.map(({ id, name }, c) => (/** @type {Layer} */ ({ name, colour: id, style: "area", of: mean(series.counts[c]) }))),
+      ...CATEGORIES.map(({ id, name }, c) => (/** @type {Layer} */ ({
+        ...(series.isCoarse && id === "other" ? { name: "waiting", colour: "sleep" } : { name, colour: id }), style: "area", of: mean(series.counts[c]),
+      }))),
       ...(idle ? [/** @type {Layer} */ ({ name: "idle", colour: "faint", style: "area", of: mean(series.idle) })] : []),
     ],
-    now: (series, first, last) => `${count(users(series)(first, last))} + ${count(series.idle[last])} idle`,
+    now: (series, first, last) => count(users(series)(first, last)) + (series.isCoarse ? "" : ` + ${count(series.idle[last])} idle`),
   },
   {
     id: "cpu", title: "On CPU", hint: "Cores in use, by the target's own code and by its runtime, of the processors it may use",

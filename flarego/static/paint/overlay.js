@@ -71,7 +71,8 @@ function paintPins(context, { time, pins, layout, family }) {
       context.globalAlpha = 1;
     }
     context.fillRect(left, layout.axis - (letter === "A" ? 8 : 4), right - left, 3);
-    const x = Math.max(left, time.start);
+    // A's letter at its left edge, B's at its right one: side by side even when the spans are not.
+    const x = letter === "A" ? Math.max(left, time.start) : Math.min(right, time.end) - 14;
     context.fillRect(x, top, 14, 13);
     context.fillStyle = "#111417";
     context.fillText(letter, x + 7, top + 7);
