@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from flarego.model.frame import Frame
 
-_TYPE_ARGUMENTS = re.compile(r"\[[^\]]*\](?=[.)]|$)")
+_TYPE_ARGUMENTS = re.compile(r"(?<=.)\[[^\]]*\](?=[.)]|$)")
 _RECEIVER = re.compile(r"^\(?\*?[^.()]*\)\.")
 _OUTER = re.compile(r"^([^.()]+)\.(?!func\d|\d)")
 

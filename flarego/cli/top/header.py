@@ -52,9 +52,9 @@ def _states(picture: Picture, width: int) -> Iterator[Line]:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """Return the newest values as bars, right-aligned; the largest there is fills the height."""
+    """Return the newest values as bars, right-aligned."""
     newest = values[-width:] if width > 0 else ()
-    top = max(newest, default=0) or 1
+    top = 1.25 * max(newest, default=0) or 1.0  # what is steady is no wall
     return "".join(_BARS[min(int(value / top * len(_BARS)), len(_BARS) - 1)] for value in newest).rjust(max(width, 0))
 
 
