@@ -80,7 +80,8 @@ export class Compare {
   /** Keeps what a pin weighed, once its data is there. @param {Pin} pin */
   #keep(pin) {
     const newest = pin.data.ring.newest;
-    if (pin.kept !== null || newest === undefined || newest.end < pin.span.to - LATE) return pin.kept;
+    if (pin.kept !== null || newest === undefined) return pin.kept;
+    if (pin.source === "" && newest.end < pin.span.to - LATE) return null;
     const fold = new Fold();
     fold.move(pin.data.ring, pin.span.from, pin.span.to);
     if (fold.size > 0) pin.kept = snapshot(fold);

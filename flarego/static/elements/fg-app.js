@@ -12,6 +12,7 @@ import "./fg-header.js";
 import "./fg-notice.js";
 import "./fg-timeline.js";
 import "./fg-toolbar.js";
+import "./fg-compare.js";
 import "./fg-flame.js";
 import "./fg-functions.js";
 import "./fg-panel.js";
@@ -66,7 +67,7 @@ export class App extends HTMLElement {
     this.help = /** @type {import("./fg-help.js").Help} */ (h("fg-help"));
     this.main = h("div", { class: "main" }, this.flame, h("fg-functions"));
     this.replaceChildren(
-      h("fg-header"), h("fg-notice"), this.timeline, this.toolbar, this.main, this.panel, h("fg-status"), h("fg-toast"), this.help);
+      h("fg-header"), h("fg-notice"), this.timeline, h("div", { class: "tools" }, this.toolbar, h("fg-compare")), this.main, this.panel, h("fg-status"), h("fg-toast"), this.help);
     this.applyTheme(this.preferredTheme());
     this.addEventListener("fg-theme", () => this.switchTheme());
     this.addEventListener("fg-help", () => this.help?.toggle());

@@ -67,7 +67,7 @@ class Changes extends FgElement {
   }
 
   connect() {
-    this.paintOn(() => [this.store.scene.value, this.store.panel.value], () => this.paint());
+    this.paintOn(() => [this.store.scene.value, this.store.panel.value, this.store.compare.a.value, this.store.graph.table.value], () => this.paint());
   }
 
   /** Selects the function where it weighs most; in a width that shows it. @param {Row} row */
@@ -97,6 +97,7 @@ class Changes extends FgElement {
 
   paint() {
     const { store } = this;
+    if (this.closest("fg-functions[hidden]") !== null) return;
     const rows = this.rows();
     this.dispatchEvent(new CustomEvent("fg-count", { detail: rows.length, bubbles: true }));
     if (this.hidden || !this.kinds) return;

@@ -7,6 +7,7 @@ import { count, duration, labels, share } from "../model/format.js";
 import { functionsOf } from "../model/functions.js";
 import { PALETTE } from "../paint/colour.js";
 import { FgElement } from "./base.js";
+import "./fg-changes.js";
 import { openFrameMenu } from "./frame-menu.js";
 import { Table } from "./table.js";
 
@@ -43,12 +44,18 @@ export class Functions extends FgElement {
       sort: "self", label: "Functions", onselect: (row) => this.choose(row),
       onmenu: (row, x, y) => openFrameMenu(this, this.store, { function: row.name, zoom: () => this.zoom(row) }, x, y),
     });
-    this.append(this.table.element, h("p", { class: "functions-hint" }, "Click finds a function in the graph, a second click or x shows its callers and callees, right click or m the rest."));
+    this.changes = h("fg-changes", { hidden: true });
+    this.append(this.changes, this.table.element, h("p", { class: "functions-hint" }, "Click finds a function in the graph, a second click or x shows its callers and callees, right click or m the rest."));
   }
 
   connect() {
     const { store } = this;
     this.effect(() => show(this, store.graph.table.value));
+    this.effect(() => {
+      const comparing = store.compare.a.value !== null;
+      show(/** @type {HTMLElement} */ (this.changes), comparing);
+      if (this.table) show(this.table.element, !comparing);
+    });
     this.effect(() => {
       if (store.selected.value === null) this.table?.select("");
     });
@@ -62,7 +69,7 @@ export class Functions extends FgElement {
 
   paint() {
     const { store } = this;
-    if (this.hidden || this.table === undefined) return;
+    if (this.hidden || this.table === undefined || store.compare.on) return;
     const now = performance.now();
     if (now - this.#paintedAt < EVERY) {
       clearTimeout(this.#timer);

@@ -3,7 +3,6 @@
 import { h, setText, show } from "../core/dom.js";
 import { count, share } from "../model/format.js";
 import { FgElement } from "./base.js";
-import "./fg-compare.js";
 import "./fg-filters.js";
 import { press, segmented } from "./segmented.js";
 
@@ -58,7 +57,7 @@ export class Toolbar extends FgElement {
     });
     this.matched = h("output", { class: "matched" });
     this.append(this.views, this.weights, this.colours, this.switches, this.aside,
-      h("div", { class: "search" }, this.input, this.matched), h("fg-filters"), h("fg-compare"));
+      h("div", { class: "search" }, this.input, this.matched), h("fg-filters"));
   }
 
   /** @param {(typeof SWITCHES)[number][0]} id */
