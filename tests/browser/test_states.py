@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from js.npm import package
 
 from browser.conftest import View
 from browser.stage import Stage
@@ -184,20 +183,6 @@ def test_nothing_overlaps_at_any_width(view: View, stage: Stage, size: tuple[int
     assert view.ask("document.documentElement.scrollWidth <= innerWidth")
     assert view.ask("document.querySelector('.flame-canvas').clientHeight") >= 100
     view.shot(f"{size[0]}")
-
-
-@pytest.mark.parametrize("view", [{"color_scheme": "dark"}, {"color_scheme": "light"}], indirect=True)
-@pytest.mark.timeout(300)
-def test_axe_finds_no_fault(view: View, stage: Stage) -> None:
-    stage.prepare(Source(), 60)
-    view.open(stage.url)
-    axe = (package("axe-core") / "axe.min.js").read_text()
-    for tab in ("Goroutines", "Waits", "Processors"):
-        view.page.locator("[role=tab]", has_text=tab).click()
-        view.settle()
-        view.ask(axe)
-        found = view.ask("axe.run({ preload: false })")["violations"]  # preloading makes inline styles of imported ones
-        assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
 
 
 def test_no_cpu_samples_says_why(view: View, stage: Stage) -> None:

@@ -92,8 +92,8 @@ class Processors extends FgElement {
     /** @type {Table<Caller>} */
     this.callers = new Table("syscalls", CALLERS, { sort: "wait", label: "goroutines in system calls", onselect: ({ member }) => choose(member.goid) });
     this.append(this.summary, h("div", { class: "scheduler-halves" },
-      h("section", {}, h("h3", {}, "Processors"), this.seats.element),
-      h("section", {}, h("h3", {}, "In system calls and C code"), this.callers.element)));
+      h("section", {}, h("h2", {}, "Processors"), this.seats.element),
+      h("section", {}, h("h2", {}, "In system calls and C code"), this.callers.element)));
   }
 
   connect() {

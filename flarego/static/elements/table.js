@@ -63,8 +63,9 @@ export class Table {
       this.body.addEventListener("focus", () => this.element.focus());
     }
     this.element.addEventListener("keydown", (event) => this.#key(event));
-    this.body.addEventListener("scroll", () => this.#draw(), { passive: true });
-    new ResizeObserver(() => this.#draw()).observe(this.body);
+    this.scroller = children ? this.element : this.body; // What scrolls must be what has the focus.
+    this.scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
+    new ResizeObserver(() => this.#draw()).observe(this.scroller);
   }
 
   /** @param {Column<T>} column */
@@ -136,7 +137,7 @@ export class Table {
     if (event.key === "Enter" && at >= 0) this.onselect?.(this.#rows[at]);
     if (event.key === "m" && at >= 0) this.#menuOfRow(event, at);
     if (at >= 0 && /^Arrow(Left|Right)$/.test(event.key)) this.#turn(event, at);
-    const page = Math.max(1, Math.floor(this.body.clientHeight / ROW_HEIGHT) - 1);
+    const page = Math.max(1, Math.floor(this.#height / ROW_HEIGHT) - 1);
     const last = this.#rows.length - 1;
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -last, End: last };
     const step = steps[/** @type {keyof typeof steps} */ (event.key)] ?? 0;
@@ -148,9 +149,9 @@ export class Table {
   /** @param {KeyboardEvent} event @param {number} at */
   #menuOfRow(event, at) {
     if (this.onmenu === undefined) return;
-    const { left, top } = this.body.getBoundingClientRect();
+    const { left, top } = this.space.getBoundingClientRect();
     event.preventDefault();
-    this.onmenu(this.#rows[at], left + 60, top + (at + 1) * ROW_HEIGHT - this.body.scrollTop);
+    this.onmenu(this.#rows[at], left + 60, top + (at + 1) * ROW_HEIGHT);
   }
 
   /** Right opens a row, left closes it, or goes up to the row above its children. @param {KeyboardEvent} event @param {number} at */
@@ -166,15 +167,20 @@ export class Table {
   /** @param {number} next */
   #goTo(next) {
     const top = next * ROW_HEIGHT;
-    const { scrollTop, clientHeight } = this.body;
-    if (top < scrollTop) this.body.scrollTop = top;
-    else if (top + ROW_HEIGHT > scrollTop + clientHeight) this.body.scrollTop = top + ROW_HEIGHT - clientHeight;
+    const { scrollTop } = this.scroller;
+    if (top < scrollTop) this.scroller.scrollTop = top;
+    else if (top + ROW_HEIGHT > scrollTop + this.#height) this.scroller.scrollTop = top + ROW_HEIGHT - this.#height;
     this.select(this.#rows[next].id);
   }
 
+  /** Pixels in which rows can be seen. */
+  get #height() {
+    return this.scroller.clientHeight - (this.scroller === this.element ? this.head.offsetHeight : 0);
+  }
+
   #draw() {
-    const first = Math.max(0, Math.floor(this.body.scrollTop / ROW_HEIGHT));
-    const visible = Math.ceil(this.body.clientHeight / ROW_HEIGHT) + 1;
+    const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW_HEIGHT));
+    const visible = Math.ceil(this.#height / ROW_HEIGHT) + 1;
     while (this.#pool.length < visible) this.#pool.push(this.#row(this.#pool.length));
     this.#pool.forEach((element, i) => {
       const row = i < visible ? this.#rows[first + i] : undefined;
