@@ -368,7 +368,7 @@ export class Flame extends FgElement {
     if (tree.shape.focus !== "") return `${tree.shape.focus} is not in the window shown.`;
     const engine = store.process.peek()?.engine;
     if (store.weight.peek() === "cpu" && engine?.name === "memory") {
-      return `No CPU samples: the engine is memory only${engine.why ? ` (${engine.why})` : ""}.`;
+      return `No CPU samples: the engine is memory only${engine.why ? ` (${engine.why})` : ""}. flarego doctor says how to permit them; the other views need none.`;
     }
     if (idle + system > 0) return "Nothing but idle and system goroutines in this window; they are folded away above.";
     return "Nothing of this kind in the window shown.";

@@ -68,7 +68,10 @@ class NoticeElement extends FgElement {
         action: "Now",
       };
     }
-    if (problem && !any) return { kind: "bad", title: "The stream cannot be read", text: problem, action: "Try again" };
+    if (problem && !any) {
+      const remedy = /version/.test(problem) ? " Reload the page: it comes with the flarego that sends, and may be older than it." : "";
+      return { kind: "bad", title: "The stream cannot be read", text: `${sentence(problem)}${remedy}`, action: "Try again" };
+    }
     if (!any) {
       const process = store.process.value;
       return process === null
