@@ -282,7 +282,7 @@ def _counters(series: Sequence[tuple[int, Mapping[str, float]]], pid: str) -> It
     kinds = _COUNTERS | {name: ("Goroutines", name, "blue") for name in goroutines}
     for name, (category, description, colour) in kinds.items():
         known = [(end, _value(values, name)) for end, values in series]
-        known = [(end, value) for end, value in known if not math.isnan(value)]
+        known = [(end, value) for end, value in known if math.isfinite(value)]
         if known:
             values = [value for _, value in known]
             yield {

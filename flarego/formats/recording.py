@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from flarego.model.chunk import Chunk, ProcessInfo
-from flarego.model.profile import Profile, Row
+from flarego.model.profile import BadRows, Profile, Row
 
 if TYPE_CHECKING:
     from flarego.wire.clip import Clip
 
+_MAX_WEIGHT = float(1 << 63)
 Weight = Literal["wall", "cpu", "count"]
 StateFrame = Literal["first", "last", "none"]
 
@@ -41,11 +44,21 @@ class Recording:
                 yield message
 
     def profile(self) -> Profile:
-        """Return the rows of the whole span that pass the filters."""
-        return self.keep(Profile.fold(self.process, self.chunks()))
+        """Return the rows of the whole span that pass the filters. Raises BadRows, ClipError."""
+        return self._profile
+
+    @cached_property
+    def _profile(self) -> Profile:
+        chunks = self.chunks()
+        first = next(chunks, None)
+        if first is None:
+            return Profile.read(self.process, Chunk(self.process.process, 0, 0, self.start, self.end))
+        return self.keep(Profile.fold(self.process, chain([first], chunks)))
 
     def keep(self, profile: Profile) -> Profile:
-        """Return the rows of a profile that pass the filters."""
+        """Return the rows of a profile that pass the filters. Raises BadRows."""
+        if not all(0 <= weight < _MAX_WEIGHT for row in profile.rows for weight in (row.wall, row.cpu, row.wait)):
+            raise BadRows("a row with a time that is no number, or more than there is")
         return profile.only(states=self.states, reasons=self.reasons, groups=self.groups)
 
     def weigh(self, row: Row) -> float:

@@ -147,7 +147,7 @@ class _Picture:
             if category in self._root.categories:
                 name = f"{NAMES[category]} {share(self._root.categories[category], self._root.weight)}"
                 yield f'<rect x="{x:.1f}" y="53" width="11" height="11" rx="2" fill="{colour}"/>'
-                yield f'<text class="note" x="{x + 16:.1f}" y="63">{name}</text>\n'
+                yield f'<text class="note" x="{x + 16:.1f}" y="63">{escape(name)}</text>\n'
                 x += 16 + 7 * len(name) + 14
 
     def _box(self, node: _Node, x: float, y: int, width: float) -> str:

@@ -6,7 +6,10 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from array import array
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -16,6 +19,7 @@ from playwright.sync_api import Browser
 from flarego.formats.category import COLOURS, category_of
 from flarego.formats.collapsed import escape, unescape
 from flarego.formats.registry import EXPORTS, exporter, guess_export
+from flarego.model.profile import BadRows
 from formats.foreign import pprof, pprof_top, speedscope
 from formats.recordings import Fixed, Seen, Stream, recording, small
 from formats.trace_processor import TraceProcessor
@@ -251,6 +255,39 @@ def test_json_holds_everything_and_its_totals() -> None:
     assert value["series"]["time_ns"] == [200_000_000 * (i + 1) for i in range(6)]
     assert {len(column) for column in value["series"].values()} == {6}
     assert value["events"] == [{"kind": "gc", "at": 600_000_005, "cycle": 4, "pause": 60_000}]
+
+
+# ---- clips that nobody of ours wrote -----------------------------------------------------------------------------
+
+ALL = [format for format in EXPORTS if format != "html"]
+WRONG = {
+    "node": array("I", [99]), "group": array("I", [7]), "wall": array("d", [float("nan")]),
+    "cpu": array("d", [-1.0]), "wait": array("d", [float("inf")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ALL)
+@pytest.mark.parametrize("column", WRONG)
+def test_rows_that_make_no_sense_are_a_typed_error(format: str, column: str) -> None:
+    chunk = Stream().chunk(Seen("main"))
+    broken = replace(chunk, rows={**chunk.rows, column: WRONG[column].tobytes()})
+    with pytest.raises(BadRows):
+        written(format, recording([broken]))
+
+
+@pytest.mark.parametrize("format", ALL)
+def test_events_and_series_may_be_anything(format: str) -> None:
+    events = [{"kind": "gc", "at": "soon", "cycle": None}, {"at": float("inf"), b"x": b"\xff", "deep": [{"a": [1]}]}]
+    series = {"heap.live": float("nan"), "goroutines.waiting": float("inf"), "odd": 1.0}
+    data = written(format, recording([Stream().chunk(Seen("main"), series=series, events=events)]))
+    if format in ("json", "gecko", "speedscope"):
+        json.loads(data, parse_constant=lambda name: pytest.fail(name))
+
+
+@pytest.mark.parametrize("format", ALL)
+def test_a_span_without_anything_is_empty_and_no_error(format: str) -> None:
+    nothing = Fixed(cast(Any, None), small().process, 0, 10**9)
+    assert written(format, nothing) is not None
 
 
 # ---- names of files ----------------------------------------------------------------------------------------------
