@@ -76,8 +76,8 @@ def test_zoom_and_order_stay_while_live_is_compared(view: View, stage: Stage) ->
 def test_what_is_gone_is_listed_and_found(view: View, stage: Stage) -> None:
     compared(view, stage)
     view.page.locator(".compare-more").click()
-    view.page.locator("fg-changes [data-id=gone]").click()
-    rows = view.page.locator(".table-changes .table-row:visible")
+    view.page.locator("fg-panel fg-changes [data-id=gone]").click()
+    rows = view.page.locator("fg-panel .table-changes .table-row:visible")
     view.settle()
     assert rows.count() == 1 and "before" in rows.first.inner_text() and "gone" in rows.first.inner_text()
     assert "\N{MINUS SIGN}20" in rows.first.inner_text()

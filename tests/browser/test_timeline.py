@@ -152,7 +152,7 @@ def test_missing_time_is_hatched_and_not_drawn_over(view: View, stage: Stage) ->
         source.next()
     source.sequence = 300
     stage.say(*(source.next() for _ in range(50)))
-    view.until("flarego.store.data.peek().sequence === 349")
+    view.until("document.querySelector('fg-timeline').time.to >= 39.9e9")
     view.settle()
     middle = pixel(view, 25 * NS)
     seen = view.ask(f"""(() => {{ const t = document.querySelector('fg-timeline');
