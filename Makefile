@@ -39,6 +39,7 @@ fuzz: system $(VENV)/.test
 	    corpus=tests/.cache/fuzz/corpus/$${fuzzer##*/}; mkdir -p $$corpus; \
 	    $$fuzzer -runs=$(FUZZ_RUNS) -print_final_stats=1 $(ARGS) $$corpus; done
 	$(BIN)/python tests/fuzz/fuzz_formats.py --runs $(FUZZ_RUNS)
+	$(BIN)/python tests/fuzz/fuzz_clip.py --runs $(FUZZ_RUNS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

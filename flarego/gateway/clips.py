@@ -84,10 +84,10 @@ async def _save(request: web.Request) -> web.StreamResponse:
     if not all(bound is None or _NANOSECONDS.fullmatch(bound) for bound in bounds):
         return refused(400, "from and to are nanoseconds since the process's epoch", "leave them out for everything")
     start, end = (None if bound is None else int(bound) for bound in bounds)
-    async with request.app[_SAVING]:  # one at a time: it holds the interpreter's lock for a while
-        with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile() as file:
+        async with request.app[_SAVING]:  # one at a time: it holds the interpreter's lock for a while
             name = await asyncio.to_thread(write_history, history, start, end, file)
-            return await _send(request, file, name)
+        return await _send(request, file, name)
 
 
 def write_history(history: History, start: int | None, end: int | None, file: BinaryIO) -> str:

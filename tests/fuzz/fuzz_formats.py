@@ -148,7 +148,13 @@ def check(messages: Sequence[Message]) -> None:
         assert 0 <= row.wall < float("inf") and 0 <= row.cpu < float("inf")
 
 
-def fuzz(target: str, runs: int, seed: int, report: Callable[[str], None] = print) -> float:
+def fuzz(
+    target: str,
+    runs: int,
+    seed: int,
+    report: Callable[[str], None] = print,
+    run: Callable[[str, random.Random], None] = run,
+) -> float:
     """Run one target; returns executions per second. Anything but a FlareError comes through, with its seed."""
     began = time.monotonic()
     for i in range(runs):

@@ -142,7 +142,7 @@ class Index:
                     process: encode(self.processes[process]) + encode(chunk) for process, chunk in self.overview.items()
                 },
                 "timeline": {process: _pack_timeline(timeline) for process, timeline in self.timeline.items()},
-                "events": {process: list(events)[-MAX_EVENTS:] for process, events in self.events.items()},
+                "events": {process: list(events) for process, events in self.events.items()},
                 "gone": {process: {"at": gone.at, "why": gone.why} for process, gone in self.gone.items()},
                 "span": {process: list(span) for process, span in self.span.items()},
             },
@@ -171,8 +171,8 @@ class Index:
             self.overview[process] = _only(packed, Chunk)
         if packed := _entry(value, "timeline", process):
             self.timeline[process] = _read_timeline(packed)
-        events = _entry(value, "events", process) or []
-        self.events[process] = [event for event in events if isinstance(event, dict)]
+        if isinstance(events := _entry(value, "events", process), list):
+            self.events[process] = [event for event in events[-MAX_EVENTS:] if isinstance(event, dict)]
         if isinstance(gone := _entry(value, "gone", process), dict):
             self.gone[process] = Gone(process, get(gone, "at", int), get(gone, "why", str))
         span = _entry(value, "span", process)

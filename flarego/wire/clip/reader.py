@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from flarego.model.chunk import Chunk, Gap, Gone, Message, ProcessInfo
-from flarego.model.merge import Merger, within
+from flarego.model.merge import MAX_EVENTS, Merger, within
 from flarego.wire.clip.index import Generation, Index, Timeline, TimelineBuilder
 from flarego.wire.clip.records import (
     MAGIC,
@@ -262,7 +262,8 @@ class Clip:
             for chunk in chunks:
                 timelines.setdefault(generation.process, TimelineBuilder()).add(chunk)
                 if chunk.events:
-                    index.events[generation.process] = [*index.events.get(generation.process, ()), *chunk.events]
+                    events = [*index.events.get(generation.process, ()), *chunk.events]
+                    index.events[generation.process] = events[-MAX_EVENTS:]
         index.timeline = {process: builder.timeline() for process, builder in timelines.items()}
         return index
 

@@ -6,7 +6,9 @@ import os
 import platform
 import socket
 import time
-from typing import BinaryIO
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, BinaryIO
 
 import msgpack
 import zstandard
@@ -14,9 +16,9 @@ import zstandard
 from flarego import __version__
 from flarego.errors import FlareError
 from flarego.model.chunk import Chunk, Gap, Gone, Message, ProcessInfo
-from flarego.model.merge import Merger
+from flarego.model.merge import MAX_EVENTS, Merger
 from flarego.wire.clip.index import Generation, Index, TimelineBuilder
-from flarego.wire.clip.records import HEADER, MAGIC, START, TRAILER, TRAILER_MAGIC, VERSION, write_record
+from flarego.wire.clip.records import MAGIC, START, TRAILER, TRAILER_MAGIC, VERSION, ClipError, write_record
 from flarego.wire.codec import encode
 
 LEVEL = 3
@@ -49,6 +51,7 @@ class ClipWriter:
         self._streams: dict[str, _Stream] = {}
         self._overviews: dict[str, Merger] = {}
         self._timelines: dict[str, TimelineBuilder] = {}
+        self._events: dict[str, deque[Mapping[str, Any]]] = {}
         self._count = 0
         self._closed = False
         self.size = 0
@@ -84,6 +87,7 @@ class ClipWriter:
         for process, merger in self._overviews.items():
             self._index.overview[process] = merger.chunk(LEAST)
             self._index.timeline[process] = self._timelines[process].timeline()
+        self._index.events.update((process, list(events)) for process, events in self._events.items())
         offset = self.size
         self._compressed(b"INDX", 0, self._index.pack())
         self._put(TRAILER.pack(offset, TRAILER_MAGIC))
@@ -100,7 +104,7 @@ class ClipWriter:
         stream.merger.add(chunk)
         self._timelines.setdefault(chunk.process, TimelineBuilder()).add(chunk)
         if chunk.events:
-            self._index.events[chunk.process] = [*self._index.events.get(chunk.process, ()), *chunk.events]
+            self._events.setdefault(chunk.process, deque(maxlen=MAX_EVENTS)).extend(chunk.events)
 
     def _begin(self, chunk: Chunk) -> _Stream:
         info = self._index.processes.get(chunk.process)
@@ -147,19 +151,21 @@ class ClipWriter:
             self.size += write_record(self._file, kind, stream, payload, len(payload) if raw is None else raw)
             self._file.flush()
         except OSError as e:
-            self._failed(e)
+            self._failed(e.strerror or str(e))
+        except ClipError as e:
+            self._failed(e.message)
 
     def _put(self, data: bytes) -> None:
         try:
             self._file.write(data)
             self._file.flush()
         except OSError as e:
-            self._failed(e)
+            self._failed(e.strerror or str(e))
         self.size += len(data)
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, why: str) -> None:
         self._closed = True  # an index after a gap would only mislead
-        raise ClipWriteFailed(f"the clip could not be written: {error.strerror or error}") from None
+        raise ClipWriteFailed(f"the clip could not be written: {why}") from None
 
 
 def _head(note: str) -> dict[str, object]:
@@ -172,6 +178,3 @@ def _head(note: str) -> dict[str, object]:
     }
     created = time.time_ns()
     return {"created": created, "by": f"flarego {__version__}", "host": host, "clock": "monotonic", "note": note}
-
-
-__all__ = ["HEADER", "ClipWriteFailed", "ClipWriter"]
