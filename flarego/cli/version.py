@@ -11,7 +11,6 @@ import flarego
 from flarego import __version__
 from flarego.cli.options import json_option
 
-
 STATIC = Path(flarego.__file__).resolve().parent / "static"
 """The page's files, for editors that show the component."""
 

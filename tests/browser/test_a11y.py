@@ -1,4 +1,4 @@
-"""For everybody: axe on every view and state in both themes, forced colours, fingers, and nothing that moves unasked."""
+"""For everybody: axe on every view and state in both themes, forced colours, fingers, and nothing moves unasked."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def test_forced_colours_keep_what_colour_says(view: View, stage: Stage) -> None:
     chosen, rest = view.ask("""["true", "false"].map((selected) => getComputedStyle(
       document.querySelector(`[role=tab][aria-selected="${selected}"]`)).borderBottomColor)""")
     assert chosen != rest, "the open panel is seen"
-    swatches = view.ask("""[...document.querySelectorAll(".legend .swatch")].map((e) => getComputedStyle(e).backgroundColor)""")
+    swatches = view.ask("""[...document.querySelectorAll(".legend .swatch")].map(
+      (e) => getComputedStyle(e).backgroundColor)""")
     assert len(set(swatches)) == len(swatches), "the legend keeps its colours"
     view.shot("forced")
 

@@ -1,4 +1,4 @@
-"""`<flarego-view>` in pages that are not ours: a plain one with a strict policy, and a frame like an editor's webview."""
+"""`<flarego-view>` in pages that are not ours: a plain one with a strict policy, a frame like an editor's webview."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def publish(tmp_path: Path) -> Iterator[Publish]:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), functools.partial(Handler, directory=str(tmp_path))
-        )
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(tmp_path)))
         origin = f"http://127.0.0.1:{server.server_address[1]}"
         for name, text in ({"favicon.ico": ""} | files).items():
             (tmp_path / name).write_text(text.replace("{origin}", origin))

@@ -13,18 +13,22 @@ FOCUS = """(() => {
   const e = document.activeElement;
   if (e === document.body || e === null) return null;
   const box = e.getBoundingClientRect();
-  const ring = (of) => of && getComputedStyle(of).outlineStyle !== "none" && parseFloat(getComputedStyle(of).outlineWidth) > 0;
-  const seen = ring(e) || ring(e.nextElementSibling) || ring(e.parentElement);
+  const outline = (of) => of ? getComputedStyle(of) : { outlineStyle: "none", outlineWidth: "0" };
+  const ring = (of) => outline(of).outlineStyle !== "none" && parseFloat(outline(of).outlineWidth) > 0;
   const name = e.dataset.id || e.getAttribute("aria-label") || e.textContent.trim().slice(0, 30) || e.className;
-  return { name: `${e.localName} ${name}`, seen: Boolean(seen), inside: box.bottom > 0 && box.right > 0 && box.top < innerHeight
-    && box.left < innerWidth, part: e.closest("fg-app > *")?.localName ?? "" };
+  return {
+    name: `${e.localName} ${name}`,
+    seen: ring(e) || ring(e.nextElementSibling) || ring(e.parentElement),
+    inside: box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth,
+    part: e.closest("fg-app > *")?.localName ?? "",
+  };
 })()"""
 
 
 def walk(view: View, key: str = "Tab") -> list[dict[str, Any]]:
     """Where Tab leads, from the beginning until the focus leaves the page."""
     view.ask("document.activeElement.blur()")
-    stops = []
+    stops: list[dict[str, Any]] = []
     for _ in range(MOST_STOPS):
         view.page.keyboard.press(key)
         stop = view.ask(FOCUS)
