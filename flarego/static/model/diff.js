@@ -103,10 +103,20 @@ export function translate({ wall, cpu, last, span }, reading, to) {
   return out;
 }
 
+/** Several elements ask for the same: by the column of A's weights, which is new with every comparison. @type {WeakMap<Float64Array, Change[]>} */
+const answers = new WeakMap();
+
 /** What has changed in a tree that was compared, by function, in no order. @param {CallTree} tree @returns {Change[]} */
 export function changes(tree) {
-  const { base, after, size, name, parent, flags } = tree;
+  const { base, after } = tree;
   if (base === null || after === null) return [];
+  let answer = answers.get(base);
+  if (answer === undefined) answers.set(base, (answer = find(tree, base, after)));
+  return answer;
+}
+
+/** @param {CallTree} tree @param {Float64Array} base @param {Float64Array} after @returns {Change[]} */
+function find({ dictionary, size, name, parent, flags }, base, after) {
   const least = LEAST * Math.max(after[0], base[0]);
   /** @type {Map<number, Change & {most: number}>} */
   const known = new Map();
@@ -114,7 +124,7 @@ export function changes(tree) {
     if (flags[node] & LANE || (base[node] === 0 && after[node] === 0) || nested(name, parent, node)) continue;
     let change = known.get(name[node]);
     if (change === undefined) {
-      const text = tree.nameOf(node);
+      const text = dictionary.strings[name[node]];
       known.set(name[node], (change = { id: text, name: text, before: 0, after: 0, node, most: 0, kind: "same" }));
     }
     change.before += base[node];

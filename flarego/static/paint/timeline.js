@@ -122,6 +122,7 @@ function paintTicks(context, { ink, time, epoch, layout, family }) {
 function paintMarks(context, { marks, time, ink, layout }) {
   const top = layout.marks;
   const bottom = top + MARKS - 2;
+  const upper = layout.places[0]?.top ?? 0;
   /** @type {Map<number, number>} longest pause by place */
   const pauses = new Map();
   const flags = [];
@@ -144,7 +145,7 @@ function paintMarks(context, { marks, time, ink, layout }) {
   context.fillStyle = ink.accent;
   for (const x of flags) {
     context.globalAlpha = 0.5;
-    context.fillRect(x, layout.places[0]?.top ?? 0, 1, bottom);
+    context.fillRect(x, upper, 1, bottom - upper);
     context.globalAlpha = 1;
     context.fillRect(x, top, 1, MARKS - 2);
     context.fillRect(x, top, 7, 5);
