@@ -59,11 +59,11 @@ def command(before: str, after: str, open_page: bool, summary: bool, as_json: bo
 
 
 def _compare(before: str, after: str) -> Difference:
+    from flarego.cli.clip import open_clip
     from flarego.model.diff import compare
-    from flarego.wire.clip import Clip
 
     with ExitStack() as stack:
-        clips = [stack.enter_context(Clip.open(path)) for path in (before, after)]
+        clips = [stack.enter_context(open_clip(path)) for path in (before, after)]
         for path, clip in zip((before, after), clips, strict=True):
             if clip.problem:
                 click.echo(f"note: {path}: {clip.problem}", err=True)

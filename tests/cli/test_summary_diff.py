@@ -79,7 +79,8 @@ def test_a_summary_for_programs(leaking: Path) -> None:
     assert process["pid"] == 17 and process["start"] == INFO.epoch
     assert process["states"][0] == {"state": "waiting", "reason": "chan receive", "mean": 103, "cpu": 8e9, "count": 103}
     stack = process["stacks"][0]
-    assert (stack["function"], stack["created_by"], stack["mean"], stack["count"]) == ("main.send", "main.serve", 24, 38)
+    assert (stack["function"], stack["created_by"]) == ("main.send", "main.serve")
+    assert (stack["mean"], stack["count"]) == (24, 38)
     assert [frame["function"] for frame in stack["frames"]] == ["main.send", "main.handle", "main.main"]
     assert process["waits"][0]["longest_wait"] == 9e9
     assert process["suspects"][0]["counts"][-1] == 38
@@ -128,7 +129,8 @@ def test_diff_the_other_way_round_says_less_and_gone(pair: tuple[Path, Path]) ->
 
 def test_diff_for_programs(pair: tuple[Path, Path]) -> None:
     told = json.loads(flarego("diff", *pair, "--json").stdout)
-    assert told["goroutines"]["before"] == 103 and told["busy"] == {"before": 3, "after": 13, "change": 10, "ratio": 10 / 3}
+    assert told["goroutines"]["before"] == 103
+    assert told["busy"] == {"before": 3, "after": 13, "change": 10, "ratio": 10 / 3}
     lock, new = told["stacks"]
     assert (lock["verdict"], lock["before"], lock["after"], lock["function"]) == ("more", 3, 9, "main.lock")
     assert (new["verdict"], new["ratio"]) == ("new", None)

@@ -18,7 +18,7 @@ SECOND = 1_000_000_000
 
 @dataclass
 class Seen:
-    """Goroutines that stand in a stack, outermost function first. `wall` defaults to their count for the whole chunk."""
+    """Goroutines that stand in a stack, outermost function first. `wall` defaults to all of the chunk's time."""
 
     stack: Sequence[str]
     count: int = 1
@@ -39,12 +39,16 @@ def frame(function: str) -> Frame:
 
 
 def chunk(
-    *seen: Seen, number: int = 1, seconds: float = 1.0, start: float | None = None, left: Sequence[int] = (), **more: Any
+    *seen: Seen,
+    number: int = 1,
+    seconds: float = 1.0,
+    left: Sequence[int] = (),
+    **more: Any,
 ) -> Chunk:
-    """A generation of one chunk that explains itself; the number-th of its length unless `start` is given, seconds."""
+    """A generation of one chunk that explains itself; the number-th of its length."""
     names = Definitions()
     names.string("")
-    begin = int((number * seconds if start is None else start) * SECOND)
+    begin = int(number * seconds * SECOND)
     end = begin + int(seconds * SECOND)
     parents, locations = array("I"), array("I")
     spans: list[list[Frame]] = []

@@ -130,11 +130,13 @@ class App:
         if self.message:
             return [Span(self.message, "bold yellow")]
         if picture.gone:
-            return [Span(f"{picture.gone}: the picture stays until q", "bold red")]
+            return spread([Span(picture.gone, "bold red")], [Span(" the picture stays; q quits", "dim")], width)
         names: list[Span] = []
         for at, name in enumerate(_NAMES):
             names += [Span(f" {at + 1} {name} ", "reverse" if at == self._at else ""), Span(" ")]
         pause = "p resume" if self._frozen else "p pause"
         keys = f"{self._views[self._at].hint}  {pause}  w save  / filter  ? help"
+        if self._pattern:
+            keys = f"{pause}  / change  esc clear  ? help"
         filtered = [Span(f"/{self._pattern}", "bold yellow"), Span("  ")] if self._pattern else []
         return spread([*names, *filtered], [Span(keys.strip(), "dim")], width)

@@ -23,6 +23,8 @@ SORTS: dict[str, Callable[[Entry], float]] = {
 _STATE = 4
 _WIDE = 110
 """Columns from which on there is room for lines."""
+_NARROW = 60
+"""Columns below which there is room for little more than names."""
 _LINE = 6
 COLUMNS = (
     Column("count"), Column("change"), Column("longest"), Column("CPU"), text("state"),
@@ -51,7 +53,13 @@ def chosen(picture: Picture, pattern: str, sort: str, *, idle: bool) -> tuple[li
 
 
 def columns(width: int) -> list[Column]:
-    return [column for at, column in enumerate(COLUMNS) if at != _LINE or width >= _WIDE]
+    return [COLUMNS[at] for at in _shown(width)]
+
+
+def _shown(width: int) -> Sequence[int]:
+    if width < _NARROW:
+        return (0, _LINE - 1, _STATE)
+    return [at for at in range(len(COLUMNS)) if at != _LINE or width >= _WIDE]
 
 
 def cells(entry: Entry, width: int) -> Sequence[Cell]:
@@ -66,7 +74,7 @@ def cells(entry: Entry, width: int) -> Sequence[Cell]:
         place(about.own),
         forms(about.created_by.function) if about.created_by else "",
     )
-    return found if width >= _WIDE else found[:_LINE] + found[_LINE + 1 :]
+    return [found[at] for at in _shown(width)]
 
 
 class Groups:
@@ -172,7 +180,7 @@ def _row(entry: Entry, row: Sequence[str], selected: bool, suspect: bool, width:
         return [Span(line.ljust(width), "reverse")]
     colour = colour_of(entry.place.state, entry.place.reason)
     spans = [Span(mark, "bold red" if suspect else "")]
-    for at, cell in enumerate(row):
+    for at, cell in zip(_shown(width), row, strict=False):
         style = colour if at == _STATE else "bold" if at == _STATE + 1 else "dim" if at > _STATE + 1 else ""
         spans += [Span(cell, style), Span(GAP)]
     return spans[:-1]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flarego.cli.clip import open_clip
 from flarego.cli.top.book import Book
 from flarego.errors import FlareError
 from flarego.model.chunk import Chunk
-from flarego.wire.clip import Clip
 
 LAST_NS = 180_000_000_000
 
 
 def tell(path: Path, book: Book) -> None:
     """Let the book hear the end of the clip's first process. Raises ClipError, BadRows."""
-    with Clip.open(path) as clip:
+    with open_clip(path) as clip:
         if not clip.processes:
             raise FlareError(f"{path} holds no recording", remedy="`flarego record` makes one")
         info = clip.processes[0]
