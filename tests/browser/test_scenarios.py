@@ -6,9 +6,13 @@ The best of their pictures are in docs/img: `FLAREGO_IMG=docs/img` writes them t
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,26 @@ pytestmark = pytest.mark.timeout(180)
 Attach = Callable[..., Attached]
 Serve = Callable[..., Any]
 NEWEST = "flarego.store.data.peek().ring.newest.end"
+
+
+@pytest.fixture
+def replay(endings: ExitStack) -> Callable[[Path], str]:
+    """A function that serves a clip by the real flarego and gives the page's address."""
+
+    def start(clip: Path) -> str:
+        command = [sys.executable, "-m", "flarego", "replay", str(clip), "--listen", "127.0.0.1:0"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        endings.callback(process.wait, 10)
+        endings.callback(process.terminate)
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if found := re.search(r"http://\S+", line):
+                return found.group()
+        raise AssertionError(f"flarego replay ended without an address: {''.join(said)}")
+
+    return start
 
 
 def picture(view: View, name: str) -> None:
@@ -92,6 +116,39 @@ def test_pause_scrub_resume(serve_demo: Serve, view: View, attach: Attach) -> No
     view.until("document.querySelector('fg-header .live').textContent === 'live'")
     view.until(f"flarego.store.fold.span.end === {NEWEST}")
     assert view.ask("flarego.store.data.peek().missed") == 0, "nothing was lost meanwhile"
+
+
+def test_save_and_reopen(
+    serve_demo: Serve, view: View, attach: Attach, replay: Callable[[Path], str], tmp_path: Path
+) -> None:
+    """Save what is kept, open it again a year later: by `flarego replay`, and by giving the file to any page."""
+    demo = serve_demo()
+    view.open(attach(demo.pid).url)
+    view.until(f"{NEWEST} > 8e9", 60)
+    view.press("Space")
+    names = set(view.names())
+    view.page.locator("fg-save summary").click()
+    with view.page.expect_download() as download:
+        view.page.get_by_role("button", name="Save everything kept").click()
+    clip = tmp_path / download.value.suggested_filename
+    download.value.save_as(clip)
+    assert clip.suffix == ".fgo" and clip.stat().st_size > 5_000
+
+    view.page.locator("fg-save input[type=file]").set_input_files(clip)
+    view.until("flarego.store.recording.peek() !== null && flarego.painted().sequence >= 0")
+    assert f"pid {demo.pid}" in view.text("fg-header")
+    view.until("flarego.frames().length > 10")
+    dropped = view.frames()[0]["total"]
+
+    view.open(replay(clip))
+    view.until("flarego.store.recording.peek() !== null && flarego.frames().length > 10")
+    assert view.frames()[0]["total"] == pytest.approx(dropped, rel=1e-6), "the same clip, the same picture"
+    assert len(names & set(view.names())) > 10, "and what was seen live"
+    picture(view, "replay")
+    before = shown(view)
+    view.press("Space")
+    view.until(f"flarego.store.fold.span.end !== {before['end']}")
+    view.press("Space")
 
 
 def test_leak_hunt(leaking: Target, view: View, attach: Attach) -> None:

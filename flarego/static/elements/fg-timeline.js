@@ -46,7 +46,7 @@ export class Timeline extends FgElement {
 
   build() {
     this.canvas = h("canvas", {
-      class: "timeline-canvas", tabIndex: 0, role: "slider", "aria-valuenow": 0, "aria-label": "Timeline. Arrows read out a moment, with Shift they choose a span",
+      class: "timeline-canvas", tabIndex: 0, role: "slider", "aria-label": "Timeline. Arrows read out a moment, with Shift they choose a span",
       "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": "no moment read out yet",
     });
     this.edges = new Edges((edge, event) => this.moveEdge(edge, event));
