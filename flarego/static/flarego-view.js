@@ -5,6 +5,8 @@
  * leaves the page's title, address and storage alone.
  */
 
+import { blobBytes } from "./core/clip/bytes.js";
+import { Recording } from "./core/clip/recording.js";
 import { fromFragment, toFragment } from "./core/link.js";
 import { rangeOf, selection } from "./core/selection.js";
 import { effect } from "./core/signal.js";
@@ -80,6 +82,11 @@ export class FlaregoView extends HTMLElement {
   /** Shows what somebody posts instead of `src`. @param {Port} port a MessagePort, or what looks like one */
   connect(port) {
     this.#use(new Posted(this.store, port));
+  }
+
+  /** Shows a clip. @param {Blob} blob @param {string} [name] */
+  load(blob, name = "clip") {
+    this.#use(new Recording(this.store, name, () => blobBytes(blob)));
   }
 
   /** The view as plain data that JSON can keep; setting it restores the view. @returns {Record<string, string>} */

@@ -1,8 +1,8 @@
 /** Joins the stream, the store and the page: the only file that knows everyone. */
 
 import { applyTimes, fromFragment, toFragment } from "./core/link.js";
+import { Session } from "./core/session.js";
 import { effect } from "./core/signal.js";
-import { Stream } from "./core/socket.js";
 import { Store } from "./core/store.js";
 import "./elements/fg-app.js";
 
@@ -12,6 +12,8 @@ window.addEventListener("hashchange", () => {
   if (location.hash.slice(1) !== toFragment(store)) fromFragment(store, location.hash);
 });
 const app = /** @type {import("./elements/fg-app.js").App} */ (document.querySelector("fg-app"));
+const session = new Session(store);
+app.session = session;
 app.start(store);
 
 effect(() => {
@@ -37,9 +39,9 @@ effect(() => {
   else writing = setTimeout(writeAddress, ADDRESS_EVERY);
 });
 
-const stream = new Stream(store, "stream");
-app.addEventListener("fg-reconnect", () => stream.open());
-stream.open();
+app.addEventListener("fg-reconnect", () => session.again());
+session.acceptDrops(document);
+void session.start();
 
 /** For tests and measurements: what was painted, and when. Not an interface to build on. */
 Object.assign(window, {

@@ -558,12 +558,16 @@ def application(play: Callable[[web.WebSocketResponse], Any], token: Callable[[]
         player.cancel()
         return socket
 
+    async def session(_request: web.Request) -> web.Response:
+        return web.json_response({"mode": "live"})
+
     async def index(_request: web.Request) -> web.FileResponse:
         return web.FileResponse(STATIC / "index.html")
 
     app = web.Application(middlewares=[strict])
     app.router.add_get("/under/a/prefix/", index)
     app.router.add_get("/under/a/prefix/stream", stream)
+    app.router.add_get("/under/a/prefix/session", session)
     app.router.add_static("/under/a/prefix/", STATIC)
     return app
 

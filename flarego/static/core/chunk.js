@@ -5,7 +5,7 @@
  * index points at something is checked by model/dictionary.js, which knows what there is.
  */
 
-import { decode } from "./msgpack.js";
+import { decode, decodeAll } from "./msgpack.js";
 
 /** The newest version of the format that this reader understands. */
 export const VERSION = 1;
@@ -322,14 +322,9 @@ function chunk(map) {
   };
 }
 
-/**
- * The message in `bytes`, or null for a type this reader does not know.
- * Raises MsgpackError or ChunkError when the bytes break the format.
- * @param {Uint8Array} bytes
- * @returns {Message | null}
- */
-export function read(bytes) {
-  const map = object(decode(bytes));
+/** The message a map stands for, or null for a type this reader does not know. @param {unknown} value @returns {Message | null} */
+function message(value) {
+  const map = object(value);
   switch (map.type) {
     case "process": return process(map);
     case "chunk": return chunk(map);
@@ -337,4 +332,19 @@ export function read(bytes) {
     case "gap": return { type: "gap", process: text(map.process), from: number(map.from), to: number(map.to) };
     default: return null;
   }
+}
+
+/**
+ * The message in `bytes`, or null for a type this reader does not know.
+ * Raises MsgpackError or ChunkError when the bytes break the format.
+ * @param {Uint8Array} bytes
+ * @returns {Message | null}
+ */
+export function read(bytes) {
+  return message(decode(bytes));
+}
+
+/** The messages that lie back to back in `bytes`. Raises what `read` raises. @param {Uint8Array} bytes @returns {Message[]} */
+export function readAll(bytes) {
+  return decodeAll(bytes).map(message).filter((known) => known !== null);
 }

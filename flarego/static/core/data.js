@@ -15,6 +15,11 @@ import { RETENTION, Ring } from "./ring.js";
 /** @typedef {import("./chunk.js").ChunkEvent} Mark on the timeline */
 /** @typedef {{from: number, to: number}} Span ns since epoch, half-open */
 
+/**
+ * A chunk in the terms of its process's dictionary.
+ * @typedef {{entry: import("./ring.js").Entry, chunk: Chunk, members: (import("./chunk.js").MemberColumns & {key: Uint32Array}) | null}} Taken
+ */
+
 const MAX_MARKS = 4000;
 
 /** Series that add up to all goroutines. */
@@ -45,6 +50,8 @@ export class Data {
   damaged = 0;
   /** @type {Generation | null} */
   generation = null;
+  /** How long anything is kept, ns. */
+  retention = RETENTION;
 
   /** @param {Process} process */
   constructor(process) {
@@ -64,10 +71,19 @@ export class Data {
 
   /** Takes in a chunk; false when it was there already. Raises ChunkError. @param {Chunk} chunk @param {number} now ms */
   add(chunk, now) {
-    const { keys, members } = this.#define(chunk);
+    const taken = this.take(chunk);
     if (chunk.sequence <= this.sequence || !(chunk.end > chunk.start)) return false;
     this.#noticeGap(chunk);
-    if (members !== null || chunk.strings[0] === "") this.members.add(members, chunk.end, chunk.strings[0] === "");
+    this.#append(taken);
+    this.sequence = chunk.sequence;
+    this.receivedAt = now;
+    this.chunks++;
+    return true;
+  }
+
+  /** A chunk in this process's terms, its definitions taken in. Raises ChunkError. @param {Chunk} chunk @returns {Taken} */
+  take(chunk) {
+    const { keys, members } = this.#define(chunk);
     const { rows } = chunk;
     /** @type {import("./ring.js").Entry} */
     const entry = {
@@ -75,12 +91,23 @@ export class Data {
       wall: whole(rows.wall), cpu: whole(rows.cpu), count: rows.count, wait: Float32Array.from(rows.wait),
       waits: chunk.waits?.map((wait) => this.#waitObject(wait)) ?? null, processors: chunk.processors,
     };
+    return { entry, chunk, members };
+  }
+
+  /** Holds these chunks, taken before, and no others. @param {Taken[]} taken oldest first */
+  hold(taken) {
+    this.ring.clear();
+    this.marks = [];
+    for (const one of taken) this.#append(one);
+    this.sequence = taken[taken.length - 1]?.chunk.sequence ?? -1;
+  }
+
+  /** @param {Taken} taken */
+  #append({ entry, chunk, members }) {
+    const begins = chunk.strings[0] === "";
+    if (members !== null || begins) this.members.add(members, chunk.end, begins);
     this.ring.push(entry);
     this.#addSeries(chunk, entry);
-    this.sequence = chunk.sequence;
-    this.receivedAt = now;
-    this.chunks++;
-    return true;
   }
 
   /** Takes in the chunk's definitions; gives back its rows' and members' keys. @param {Chunk} chunk */
@@ -102,7 +129,7 @@ export class Data {
     if (newest === undefined || chunk.sequence === this.sequence + 1) return;
     this.missed += chunk.sequence - this.sequence - 1;
     this.gaps.push({ from: newest.end, to: chunk.start });
-    this.gaps = this.gaps.filter(({ to }) => to > chunk.end - RETENTION);
+    this.gaps = this.gaps.filter(({ to }) => to > chunk.end - this.retention);
   }
 
   /** @param {Chunk} chunk @param {import("./ring.js").Entry} entry */
@@ -119,7 +146,7 @@ export class Data {
     }
     const { scan_hz: hz, cpu: cost } = chunk.sampler;
     this.series.push(chunk.start, chunk.end, counts, idle, { ...chunk.series, ...sums, "sampler.scan_hz": hz, "sampler.cpu": cost });
-    this.series.trim(chunk.end - RETENTION);
+    this.series.trim(chunk.end - this.retention);
     Object.assign(this.sampler, chunk.sampler);
     this.goroutines = COUNTED.reduce((sum, name) => sum + (chunk.series[`goroutines.${name}`] ?? 0), 0);
     for (const event of chunk.events) this.marks.push(event);

@@ -48,7 +48,15 @@ function clearOne(store, app) {
 
 /** @type {readonly Shortcut[]} */
 export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
-  { key: " ", group: "Time", text: "pause, or back to live", run: (store) => store.togglePause() },
+  {
+    key: " ", group: "Time", text: "pause, or back to live; play a clip",
+    run: (store) => (store.recording.peek() !== null ? store.playback.toggle() : store.togglePause()),
+  },
+  { key: "k", group: "Time", text: "play from where the display stands, or stop", run: (store) => store.playback.toggle() },
+  { key: ",", group: "Time", text: "a chunk back", run: (store) => store.playback.step(-1) },
+  { key: ".", group: "Time", text: "a chunk further", run: (store) => store.playback.step(1) },
+  { key: "<", group: "Time", text: "play slower", run: (store) => store.playback.faster(-1) },
+  { key: ">", group: "Time", text: "play faster", run: (store) => store.playback.faster(1) },
   { key: "[", group: "Time", text: "shorter window", run: (store) => changeWindow(store, -1) },
   { key: "]", group: "Time", text: "longer window", run: (store) => changeWindow(store, 1) },
   { key: "Shift+ArrowLeft", group: "Time", text: "the span shown ends earlier", run: (store) => store.timeline.nudge(-1) },
@@ -99,6 +107,7 @@ export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
   { key: "B", group: "Compare", text: "keep the span shown as B", run: (store) => store.compare.pinB() },
   { key: "X", group: "Compare", text: "swap A and B", run: (store) => store.compare.swap() },
 
+  { key: "e", group: "Page", text: "save, or open a clip", run: (_, app) => app.save?.toggle() },
   { key: "y", group: "Page", text: "copy a link to what is shown", run: (store) => void copyLink(store) },
   { key: "T", group: "Page", text: "dark or light", run: (_, app) => app.switchTheme() },
   { key: "?", group: "Page", text: "this list", run: (_, app) => app.help?.toggle() },

@@ -129,6 +129,10 @@ export const FIELDS = Object.freeze(/** @type {Field[]} */ ([
     write: (store, text) => store.compare.setWidth(oneOf(WIDTHS, text) ?? "b"),
   },
   {
+    name: "speed", read: (store) => unless(String(store.playback.speed.value), "1"),
+    write: (store, text) => store.playback.setSpeed(Number(text) || 1),
+  },
+  {
     name: "paused", timed: true, read: (store) => (store.paused.value === null ? "" : seconds(store.paused.value)),
     write: (store, text) => void (store.paused.value = time(text)),
   },

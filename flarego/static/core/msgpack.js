@@ -157,3 +157,15 @@ export function decode(bytes) {
   if (reader.at !== bytes.length) throw new MsgpackError("trailing bytes", reader.at);
   return value;
 }
+
+/**
+ * The values that lie back to back in `bytes`. Raises MsgpackError when they hold anything else.
+ * @param {Uint8Array} bytes
+ * @returns {unknown[]}
+ */
+export function decodeAll(bytes) {
+  const reader = new Reader(bytes);
+  const values = [];
+  while (reader.at < bytes.length) values.push(reader.value(0));
+  return values;
+}

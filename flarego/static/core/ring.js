@@ -78,14 +78,22 @@ export class Ring {
   entries = [];
   bytes = 0;
   /** Where merging has come to, per level: entries before it are at that level or above. @type {number[]} */
-  #next = LEVELS.map(() => 0);
+  #next;
   /** Called with what was replaced and by what. @type {(old: Entry[], merged: Entry) => void} */
   onmerge = () => {};
 
-  /** @param {{maxBytes?: number, retention?: number}} [limits] */
-  constructor({ maxBytes = MAX_BYTES, retention = RETENTION } = {}) {
+  /** @param {{maxBytes?: number, retention?: number, levels?: {age: number, span: number}[]}} [limits] */
+  constructor({ maxBytes = MAX_BYTES, retention = RETENTION, levels = LEVELS } = {}) {
     this.maxBytes = maxBytes;
     this.retention = retention;
+    this.levels = levels;
+    this.#next = levels.map(() => 0);
+  }
+
+  clear() {
+    this.entries = [];
+    this.bytes = 0;
+    this.#next = this.levels.map(() => 0);
   }
 
   get newest() {
@@ -96,13 +104,13 @@ export class Ring {
   push(entry) {
     this.entries.push(entry);
     this.bytes += bytesOf(entry);
-    for (let level = LEVELS.length - 1; level >= 0; level--) this.#coarsen(level, entry.end);
+    for (let level = this.levels.length - 1; level >= 0; level--) this.#coarsen(level, entry.end);
     this.#evict(entry.end);
   }
 
   /** Merges the oldest whole span that has come of age for this level, if there is one. @param {number} level @param {number} now */
   #coarsen(level, now) {
-    const { age, span } = LEVELS[level];
+    const { age, span } = this.levels[level];
     const from = this.#next[level];
     const first = this.entries[from];
     if (first === undefined) return;
@@ -111,7 +119,7 @@ export class Ring {
     while (to < this.entries.length && Math.floor(this.entries[to].start / span) === slot) to++;
     const last = this.entries[to - 1];
     if (to === this.entries.length || last.end > now - age) return;
-    if (level + 1 < LEVELS.length || to <= this.#next[0]) this.#replace(from, to, level);
+    if (level + 1 < this.levels.length || to <= this.#next[0]) this.#replace(from, to, level);
   }
 
   /** @param {number} from @param {number} to half-open @param {number} level */

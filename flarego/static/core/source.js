@@ -6,6 +6,8 @@
  */
 
 import { read } from "./chunk.js";
+import { urlBytes } from "./clip/bytes.js";
+import { Recording } from "./clip/recording.js";
 import { Stream } from "./socket.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -107,5 +109,6 @@ export function parentPort() {
 export function sourceOf(store, src, base = document.baseURI) {
   const url = new URL(src, base);
   if (url.protocol === "message:") return new Posted(store, parentPort());
-  return new Stream(store, url);
+  if (url.protocol === "ws:" || url.protocol === "wss:") return new Stream(store, url);
+  return new Recording(store, decodeURIComponent(url.pathname.split("/").at(-1) ?? ""), () => urlBytes(url.href));
 }

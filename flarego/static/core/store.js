@@ -17,6 +17,7 @@ import { Data } from "./data.js";
 import { Filters } from "./filters.js";
 import { GoroutineView } from "./goroutines.js";
 import { Graph } from "./graph.js";
+import { Playback } from "./playback.js";
 import { Signal } from "./signal.js";
 import { TimelineView } from "./timeline.js";
 
@@ -88,6 +89,9 @@ export class Store {
   goroutines = new GoroutineView();
   timeline = new TimelineView(this);
   compare = new Compare(this);
+  /** What is being replayed; null: nothing, we are live. @type {Signal<import("./clip/recording.js").Played | null>} */
+  recording = new Signal(/** @type {import("./clip/recording.js").Played | null} */ (null));
+  playback = new Playback(this);
 
   /** @type {Search | null} */
   #search = null;
@@ -122,22 +126,20 @@ export class Store {
       data.rename(process);
       if (reading !== data.reading) this.#tree = null;
     } else {
-      this.#startOver(process);
+      this.startOver(process);
+      return;
     }
     this.process.value = process;
     this.refresh();
   }
 
-  /** @param {Process} process */
-  #startOver(process) {
+  /** Forgets whom it watched, and watches this process. @param {Process} process */
+  startOver(process) {
     const data = new Data(process);
     const first = this.data.peek() === null;
     this.fold = new Fold();
     this.graph.before = new Fold();
-    data.ring.onmerge = (old, merged) => {
-      this.fold.replace(old, merged);
-      this.graph.before.replace(old, merged);
-    };
+    this.hold(data.ring);
     this.#tree = null;
     this.#told = -Infinity;
     this.gone.value = null;
@@ -148,7 +150,29 @@ export class Store {
       this.selected.value = null;
     }
     this.graph.forget();
+    this.playback.stop();
+    this.recording.value = null;
+    this.timeline.replay = null;
     this.data.value = data;
+    this.process.value = process;
+    this.refresh();
+  }
+
+  /** Follows what a ring merges. @param {import("./ring.js").Ring} ring */
+  hold(ring) {
+    ring.onmerge = (old, merged) => {
+      this.fold.replace(old, merged);
+      this.graph.before.replace(old, merged);
+    };
+    return ring;
+  }
+
+  /** Says that other chunks are held than before, or all there are to come. */
+  caughtUp() {
+    this.fold = new Fold();
+    this.graph.before = new Fold();
+    this.#tell();
+    this.refresh();
   }
 
   /** @param {Chunk} chunk @param {number} now */
@@ -267,6 +291,7 @@ export class Store {
   /** @param {number} seconds the nearest of WINDOWS counts */
   setWindow(seconds) {
     this.window.value = WINDOWS.find((known) => known >= seconds) ?? Infinity;
+    if (this.span.peek() !== null) this.timeline.follow();
     this.span.value = null;
     this.refresh();
   }
@@ -284,6 +309,7 @@ export class Store {
   }
 
   goLive() {
+    this.playback.stop();
     this.paused.value = null;
     this.span.value = null;
     this.timeline.follow();

@@ -11,6 +11,7 @@ import { selection } from "../core/selection.js";
 import "./fg-header.js";
 import "./fg-notice.js";
 import "./fg-timeline.js";
+import "./fg-replay.js";
 import "./fg-toolbar.js";
 import "./fg-compare.js";
 import "./fg-flame.js";
@@ -56,6 +57,9 @@ export class App extends HTMLElement {
   /** @type {(() => void)[]} */
   #endings = [];
 
+  /** What decides where messages come from; null in somebody else's page. @type {import("../core/session.js").Session | null} */
+  session = null;
+
   /** Builds the page around a store. @param {Store} store @param {{embedded?: boolean}} [options] */
   start(store, { embedded = false } = {}) {
     this.store = store;
@@ -67,7 +71,7 @@ export class App extends HTMLElement {
     this.help = /** @type {import("./fg-help.js").Help} */ (h("fg-help"));
     this.main = h("div", { class: "main" }, this.flame, h("fg-functions"));
     this.replaceChildren(
-      h("fg-header"), h("fg-notice"), this.timeline, h("div", { class: "tools" }, this.toolbar, h("fg-compare")), this.main, this.panel, h("fg-status"), h("fg-toast"), this.help);
+      h("fg-header"), h("fg-notice"), this.timeline, h("div", { class: "tools" }, h("fg-replay"), this.toolbar, h("fg-compare")), this.main, this.panel, h("fg-status"), h("fg-toast"), this.help);
     this.applyTheme(this.preferredTheme());
     this.addEventListener("fg-theme", () => this.switchTheme());
     this.addEventListener("fg-help", () => this.help?.toggle());
@@ -141,6 +145,11 @@ export class App extends HTMLElement {
     const store = /** @type {Store} */ (this.store);
     const shortcut = shortcutFor(event);
     if (shortcut !== undefined && shortcut.run(store, this) !== false) event.preventDefault();
+  }
+
+  /** The menu of saving and opening. @returns {import("./fg-save.js").Save | null} */
+  get save() {
+    return this.querySelector("fg-save");
   }
 
   /** Takes the cursor out of whatever field it is in. */

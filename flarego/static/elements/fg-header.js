@@ -3,6 +3,7 @@
 import { h, setText, show } from "../core/dom.js";
 import { WINDOWS } from "../core/store.js";
 import { FgElement } from "./base.js";
+import "./fg-save.js";
 
 /** @param {number} seconds */
 function windowName(seconds) {
@@ -31,7 +32,7 @@ class Header extends FgElement {
     this.append(
       h("h1", { class: "brand" }, h("i", { class: "brand-mark" }), "FlareGo"), this.state,
       h("div", { class: "target" }, this.name, this.facts),
-      h("div", { class: "controls" }, this.window, this.pause, this.theme, this.help));
+      h("div", { class: "controls" }, this.window, h("fg-save"), this.pause, this.theme, this.help));
   }
 
   connect() {
@@ -44,6 +45,7 @@ class Header extends FgElement {
     this.effect(() => {
       const still = store.paused.value !== null || store.span.value !== null;
       if (!this.pause) return;
+      show(this.pause, store.recording.value === null);
       setText(this.pause, still ? "▶ Live" : "❚❚ Pause");
       this.pause.title = still ? "Back to live (Space)" : "Pause; data keeps coming (Space)";
       this.pause.setAttribute("aria-pressed", String(still));
@@ -65,7 +67,7 @@ class Header extends FgElement {
   showState() {
     const { store } = this;
     const { phase } = store.connection.value;
-    const word = store.gone.value !== null ? "gone" : phase === "denied" ? "no access" : phase === "closed" ? "ended"
+    const word = store.recording.value !== null ? (store.playback.playing.value ? "playing" : "clip") : store.gone.value !== null ? "gone" : phase === "denied" ? "no access" : phase === "closed" ? "ended"
       : phase === "open" && store.arrived.value === 0 ? "connected"
       : phase === "open" ? (store.span.value !== null ? "span" : store.paused.value !== null ? "paused" : "live")
       : phase === "connecting" && store.process.value === null ? "connecting" : "reconnecting";

@@ -1,0 +1,132 @@
+/** What the page was opened for: to watch, to replay clips, to compare two. Decides where messages come from. */
+
+import { base64Bytes, blobBytes, urlBytes } from "./clip/bytes.js";
+import { Recording } from "./clip/recording.js";
+import { effect, Signal } from "./signal.js";
+import { Stream } from "./socket.js";
+import { Store } from "./store.js";
+
+/** @typedef {import("./source.js").Source} Source */
+/** @typedef {{name: string, url?: string, open: () => import("./clip/bytes.js").Bytes | Promise<import("./clip/bytes.js").Bytes>}} Playable */
+
+/** Where an exported page carries its clip, in base64. */
+const EMBEDDED = "flarego-clip";
+
+export class Session {
+  /** @type {Source | null} */
+  #source = null;
+  /** Clips that can be shown; the user may add to them. @type {Signal<readonly Playable[]>} */
+  clips = new Signal(/** @type {readonly Playable[]} */ ([]));
+  /** The name of the one that is shown; "" when live. */
+  shown = new Signal("");
+  /** Whether there is something living to go back to. */
+  live = new Signal(false);
+
+  /** @param {Store} store */
+  constructor(store) {
+    this.store = store;
+  }
+
+  /** Opens what the page is for. */
+  async start() {
+    const embedded = document.getElementById(EMBEDDED);
+    if (embedded !== null) return this.add({ name: embedded.dataset.name ?? "clip", open: () => base64Bytes(embedded.textContent ?? "") });
+    const session = await ask();
+    if (session?.mode !== "replay") return this.goLive();
+    this.clips.value = session.clips.map(({ name, url }) => ({ name, url, open: () => urlBytes(new URL(url, document.baseURI).href) }));
+    this.store.playback.setSpeed(session.speed);
+    const [first, second] = this.clips.peek();
+    if (session.compare && second !== undefined) this.#compare(first, second);
+    else if (first !== undefined) this.show(first.name);
+  }
+
+  /** Where the server has a clip; "" for one that it has not. @param {string} name */
+  addressOf(name) {
+    return this.clips.peek().find((clip) => clip.name === name)?.url ?? "";
+  }
+
+  /** Takes files dropped anywhere on the page. @param {Document} page */
+  acceptDrops(page) {
+    page.addEventListener("dragover", (event) => {
+      if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+    });
+    page.addEventListener("drop", (event) => {
+      if (!event.dataTransfer?.files.length) return;
+      event.preventDefault();
+      for (const file of event.dataTransfer.files) this.addFile(file);
+    });
+  }
+
+  /** Opens again what was open. */
+  again() {
+    this.#source?.open();
+  }
+
+  goLive() {
+    this.live.value = true;
+    this.shown.value = "";
+    this.#use(new Stream(this.store, "stream"));
+  }
+
+  /** Adds a clip to those that can be shown, and shows it. @param {Playable} clip */
+  add(clip) {
+    this.clips.value = [...this.clips.peek().filter(({ name }) => name !== clip.name), clip];
+    this.show(clip.name);
+  }
+
+  /** Adds a file that the user dropped or chose. @param {File} file */
+  addFile(file) {
+    this.add({ name: file.name, open: () => blobBytes(file) });
+  }
+
+  /** @param {string} name */
+  show(name) {
+    const clip = this.clips.peek().find((known) => known.name === name);
+    if (clip === undefined) return;
+    this.shown.value = name;
+    this.store.paused.value = null;
+    this.#use(this.#recording(this.store, clip));
+  }
+
+  /** @param {Store} store @param {Playable} clip */
+  #recording(store, clip) {
+    if (store.window.peek() === 30) store.setWindow(Infinity); // Of a clip, all of it is shown first.
+    return new Recording(store, clip.name, clip.open);
+  }
+
+  /** @param {Source} source */
+  #use(source) {
+    this.#source?.close();
+    this.#source = source;
+    source.open();
+  }
+
+  /** Shows the second clip, pinned against all of the first. @param {Playable} before @param {Playable} after */
+  #compare(before, after) {
+    const aside = new Store();
+    const recording = this.#recording(aside, before);
+    recording.open();
+    this.show(after.name);
+    const end = effect(() => {
+      const [a, b] = [aside.recording.value, this.store.recording.value];
+      if (a?.progress !== 1 || b?.progress !== 1) return;
+      const data = aside.data.peek();
+      if (data !== null) queueMicrotask(() => this.store.compare.pinOther(data, a.span, before.name));
+      queueMicrotask(() => end());
+    });
+  }
+}
+
+/**
+ * What the server says the page is for; null when it does not say.
+ * @returns {Promise<{mode: string, clips: {name: string, url: string}[], speed: number, compare: boolean} | null>}
+ */
+async function ask() {
+  try {
+    const response = await fetch("session", { cache: "no-store" });
+    const session = response.ok ? await response.json() : null;
+    return Array.isArray(session?.clips) || session?.mode === "live" ? session : null;
+  } catch {
+    return null;
+  }
+}
