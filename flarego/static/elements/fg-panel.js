@@ -92,7 +92,8 @@ export class Panel extends FgElement {
   /** Moves the focus into the panel that is shown. */
   enter() {
     const page = this.pages?.find(({ hidden }) => !hidden);
-    const inside = /** @type {HTMLElement | null | undefined} */ (page?.querySelector(".table-body, [tabindex='0'], button"));
+    const inside = /** @type {HTMLElement | null | undefined} */ (
+      page?.querySelector(".table-body") ?? page?.querySelector("[tabindex='0'], button"));
     inside?.focus();
   }
 

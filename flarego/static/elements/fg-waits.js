@@ -104,7 +104,7 @@ class Waits extends FgElement {
     show(alarm, since !== null);
     if (since !== null && last !== undefined) {
       setText(alarm, `Deadlock, since ${clock(data.process.epoch + since)} at the latest (${duration(last.end - since)}): all goroutines of the program wait on `
-        + "channels and locks; none runs, is in a system call or waits for I/O, and no timer is set. Nothing in Go is left to wake one.");
+        + "channels and locks; none runs, is in a system call or waits for I/O, and no timer is set. Nothing in Go is left to wake one; only C code could.");
     }
     const narrowed = this.store.query.peek() !== "" || this.store.filters.filter !== null;
     this.table?.set(rows, narrowed ? "No wait matches the search and the filters." : "No channel or lock has more than one goroutine waiting on it.");

@@ -1,5 +1,5 @@
 // Command deadlocked is ready, and at "lock" two goroutines take two locks in opposite order; main then waits for them.
-// The network poller is in use, so that the runtime does not notice.
+// Where C takes part (net brings it along) the runtime does not notice; elsewhere it ends the program.
 package main
 
 import (
