@@ -17,9 +17,9 @@ const button = (text, name, onclick) => h("button", { type: "button", class: "ic
 
 class Replay extends FgElement {
   build() {
-    this.back = button("⏴", "A chunk back (,)", () => this.playback.step(-1));
+    this.back = button("❙◂", "A chunk back (,)", () => this.playback.step(-1));
     this.play = button("▶", "Play (k)", () => this.playback.toggle());
-    this.on = button("⏵", "A chunk further (.)", () => this.playback.step(1));
+    this.on = button("▸❙", "A chunk further (.)", () => this.playback.step(1));
     this.at = h("span", { class: "replay-at" });
     this.slider = h("input", {
       type: "range", min: "0", max: "1000", step: "1", "aria-label": "Position",

@@ -86,7 +86,7 @@ class Status extends FgElement {
     const newest = data?.ring.newest;
     if (data === null || newest === undefined) return this.say("kept", ""), this.say("behind", "");
     const still = this.store.paused.peek() ?? this.store.span.peek()?.to;
-    const behind = still === undefined || still === null ? 0 : newest.end - still;
+    const behind = still === undefined || still === null || this.store.recording.peek() !== null ? 0 : newest.end - still;
     this.say("behind", behind > 0 ? `${duration(behind)} behind live` : "");
     this.say("kept", `${duration(newest.end - data.ring.entries[0].start)} kept, ${size(data.ring.bytes)}`);
   }
