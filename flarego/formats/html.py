@@ -31,7 +31,7 @@ _BLOCK = 3 << 16
 
 
 def export(recording: Recording, out: BinaryIO) -> None:
-    """Write the page with everything recorded in the span; filters are the reader's to choose in it. Raises ClipError."""
+    """Write the page with everything recorded in the span; what to leave out is chosen in it. Raises ClipError."""
     name = f"{recording.process.name or 'clip'}-{recording.process.pid}"
     before, after = _page(f"{name} · FlareGo").split(_PLACE)
     out.write(before.encode())
