@@ -55,10 +55,11 @@ class CompareBar extends FgElement {
     const pin = compare.a.peek();
     if (tree === null || pin === null) return;
     const live = store.span.peek() === null && store.paused.peek() === null;
+    const clip = store.recording.peek();
     const { start, end } = store.fold.span;
     setText(/** @type {Node} */ (this.a?.lastChild), `${pin.source} ${this.text(pin.span, pin.data.process.epoch)}`.trim());
     const shown = this.text({ from: start, to: end }, store.process.peek()?.epoch ?? 0);
-    setText(/** @type {Node} */ (this.b?.lastChild), live ? `live, ${duration(end - start)}` : shown);
+    setText(/** @type {Node} */ (this.b?.lastChild), live && clip === null ? `live, ${duration(end - start)}` : clip === null ? shown : `${clip.name} ${shown}`);
     if (this.swap) this.swap.disabled = pin.data !== store.data.peek();
     if (tree.base === null || tree.after === null) return setText(/** @type {Node} */ (this.sum), "A is not there yet");
     setText(/** @type {Node} */ (this.sum), this.difference(tree.base[0], tree.after[0], end - start));
