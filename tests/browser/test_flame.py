@@ -1,4 +1,4 @@
-"""The flame graph in hand: zoom, pan, sandwich, filters, colours, its table, and the tree for those who do not see it."""
+"""The flame graph in hand: zoom, pan, sandwich, filters, colours, its table, and the tree for who does not see it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def still(view: View, stage: Stage, fragment: str = "") -> None:
 
 def sight(view: View) -> Any:
     view.settle()
-    return view.ask("({zoom: flarego.store.zoom.peek().map(({name}) => name), range: {...flarego.store.graph.range.peek()}})")
+    return view.ask(
+        "({zoom: flarego.store.zoom.peek().map(({name}) => name), range: {...flarego.store.graph.range.peek()}})"
+    )
 
 
 def test_wheel_drag_and_keys_zoom_freely_and_lead_back(view: View, stage: Stage) -> None:
@@ -128,7 +130,11 @@ def test_the_table_of_functions_finds_sorts_and_follows(view: View, stage: Stage
     view.press("F")
     rows = view.page.locator(".table-functions .table-row:visible")
     view.until("document.querySelectorAll('.table-functions .table-row:not([hidden])').length > 5")
-    shares = [float(cell.split()[0]) for cell in rows.locator(".cell:nth-child(2)").all_inner_texts() if "<" not in cell and cell]
+    shares = [
+        float(cell.split()[0])
+        for cell in rows.locator(".cell:nth-child(2)").all_inner_texts()
+        if "<" not in cell and cell
+    ]
     assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(100, abs=2)
     view.page.locator(".table-functions .table-sort", has_text="Total").click()
     assert rows.first.locator(".cell").nth(2).inner_text() != ""
@@ -142,7 +148,8 @@ def test_the_table_of_functions_finds_sorts_and_follows(view: View, stage: Stage
     assert view.ask("flarego.store.graph.focus.peek()") == "example.com/orders.(*priceCache).get"
     view.press("Escape", "Escape", "/")
     view.page.keyboard.type("json")
-    view.until("[...document.querySelectorAll('.table-functions .table-row:not([hidden])')].every((row) => row.textContent.includes('json'))")
+    shown = "[...document.querySelectorAll('.table-functions .table-row:not([hidden])')]"
+    view.until(f"{shown}.every((row) => row.textContent.includes('json'))")
 
 
 def test_matches_are_counted_and_walked(view: View, stage: Stage) -> None:
@@ -179,11 +186,13 @@ def test_arrows_walk_a_tree_that_is_read(view: View, stage: Stage) -> None:
     view.page.locator(".flame-tree").focus()
     view.press("ArrowDown", "ArrowDown")
     view.page.wait_for_timeout(100)
-    active = view.ask("document.getElementById(document.querySelector('.flame-tree').getAttribute('aria-activedescendant')).textContent")
+    descendant = "document.querySelector('.flame-tree').getAttribute('aria-activedescendant')"
+    active = view.ask(f"document.getElementById({descendant}).textContent")
     path = view.ask("flarego.store.selected.peek().map(({name}) => name)")
     assert active.startswith(path[-1]) and re.search(r"[\d.]+ %, \w+", active)
-    items = view.ask("""[...document.querySelectorAll('[role=treeitem]')].map((item) =>
-      [Number(item.ariaLevel), Number(item.ariaPosInSet), Number(item.ariaSetSize), item.ariaExpanded, item.ariaSelected])""")
+    items = view.ask("""[...document.querySelectorAll('[role=treeitem]')].map((item) => [
+      Number(item.ariaLevel), Number(item.ariaPosInSet), Number(item.ariaSetSize), item.ariaExpanded, item.ariaSelected
+    ])""")
     assert len(items) < 200 and items[0][:4] == [1, 1, 1, "true"]
     assert sum(selected == "true" for *_, selected in items) == 1
     assert all(place <= size for _, place, size, *_ in items)
@@ -198,6 +207,41 @@ def test_arrows_walk_a_tree_that_is_read(view: View, stage: Stage) -> None:
     assert view.ask("document.activeElement.closest('[role=menu]') !== null")
     view.press("Escape")
     assert view.ask("document.activeElement.className").startswith("flame-tree"), "the focus comes back"
+
+
+@pytest.mark.long
+def test_nothing_moves_in_a_minute_of_streaming(view: View, stage: Stage) -> None:
+    """Zoom, part of the width, selection, scroll and the order of siblings, over 60 s of chunks."""
+    live(view, stage)
+    view.page.set_viewport_size({"width": 1200, "height": 620})
+    view.page.mouse.click(*view.point(view.frame("select")))
+    view.press("w", "d", "ArrowDown", "ArrowDown", "ArrowDown")
+    view.page.locator(".flame-canvas").hover()
+    view.page.mouse.wheel(0, 57)
+    view.settle()
+
+    def rows() -> dict[int, list[str]]:
+        """Names by height; at the edges frames come and go with their neighbours' weight."""
+        found: dict[int, list[str]] = {}
+        for frame in sorted(view.frames(), key=lambda frame: frame["x"]):
+            found.setdefault(frame["y"], []).append(frame["name"])
+        return found
+
+    def place() -> Any:
+        return [
+            sight(view),
+            view.ask("flarego.store.selected.peek()"),
+            view.ask("document.querySelector('fg-flame').scrolled"),
+        ]
+
+    before, order, first = place(), rows(), view.ask("flarego.painted().sequence")
+    for seconds in range(10, 61, 10):
+        view.until(f"flarego.painted().sequence >= {first + 5 * seconds}", 40)
+        assert place() == before, f"after {seconds} s"
+        for y, names in rows().items():
+            there = [name for name in order.get(y, []) if name in names]
+            assert [name for name in names if name in there] == there, f"after {seconds} s"
+    view.shot("minute")
 
 
 @pytest.mark.parametrize("view", [{"has_touch": True, "viewport": {"width": 390, "height": 800}}], indirect=True)
@@ -216,7 +260,10 @@ def test_fingers_tap_pinch_and_pan(view: View, stage: Stage) -> None:
     cdp = view.page.context.new_cdp_session(view.page)
 
     def touch(kind: str, *points: tuple[float, float]) -> None:
-        cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": px, "y": py, "id": i} for i, (px, py) in enumerate(points)]})
+        cdp.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": px, "y": py, "id": i} for i, (px, py) in enumerate(points)]},
+        )
 
     touch("touchStart", (150, y), (230, y))
     for step in range(1, 7):

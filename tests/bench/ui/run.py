@@ -1,7 +1,8 @@
 """How fast flame graphs are: ours, the real component, beside d3-flame-graph and speedscope, in one run.
 
-`python -m bench.ui.run [--frames 100000 500000] [--repeat 3] [--with d3,speedscope]` in tests/. A step is over when the
-frame after it is painted; `nothing` is the floor. There is no GPU here: times are upper bounds, to be compared within one run.
+`python -m bench.ui.run [--frames 100000 500000] [--repeat 3] [--with d3,speedscope]` in tests/. A step is over when
+the frame after it is painted; `nothing` is the floor. Where there is no GPU times are upper bounds, to be compared
+within one run.
 """
 
 from __future__ import annotations
@@ -16,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from playwright.async_api import Browser, Page, async_playwright
-
 from browser.conftest import CHROMIUM
 from browser.synthetic import STATIC
+from playwright.async_api import Browser, Page, async_playwright
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache" / "ui"
@@ -29,7 +29,13 @@ BARS = {100_000: {"first": 80, "zoom": 16, "update": 40}, 500_000: {"first": 150
 HEAP_MB, FPS = 100, 55
 SEARCH = "Lock|serve1\\d+"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--enable-precise-memory-info"]
-GL_FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+GL_FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+]
 TIMEOUT_MS = 240_000
 
 
@@ -40,7 +46,9 @@ def prepare(frames: list[int], others: set[str]) -> None:
     if missing:
         subprocess.run(["node", HERE / "generate.mjs", CACHE / "data", *missing], check=True)
     if others and not (CACHE / "d3.bundle.js").exists():
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *PACKAGES], cwd=CACHE, check=True)
+        subprocess.run(
+            ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *PACKAGES], cwd=CACHE, check=True
+        )
         (CACHE / "d3.js").write_text(
             'export { default as flamegraph } from "d3-flame-graph";\nexport { select } from "d3-selection";\n'
         )
@@ -75,13 +83,12 @@ async def heap(page: Page) -> float:
 
 
 async def measure(browser: Browser, base: str, adapter: str, frames: int) -> dict[str, float]:
-    """Milliseconds of every step of one adapter, its heap after the first, and how it keeps up with ten updates a second."""
+    """Milliseconds of every step of one adapter, its heap after the first, and how it takes ten updates a second."""
     name, _, extra = adapter.partition("?")
     page = await browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(TIMEOUT_MS)
     await page.goto(f"{base}/bench.html?adapter={name}&n={frames}&{extra}")
-    while not await page.evaluate("Boolean(globalThis.bench)"):
-        await asyncio.sleep(0.05)
+    await page.wait_for_function("globalThis.bench")
     await page.evaluate("bench.load()")
     out: dict[str, float] = {}
     for step in STEPS:
@@ -90,7 +97,12 @@ async def measure(browser: Browser, base: str, adapter: str, frames: int) -> dic
         if step == "first":
             out["heap"] = await heap(page)
     live = await page.evaluate("bench.live(10, 5)")
-    out |= {"fps": live["fps"], "applied": live["applied"], "worst": live["worst"], **await page.evaluate("bench.about()")}
+    out |= {
+        "fps": live["fps"],
+        "applied": live["applied"],
+        "worst": live["worst"],
+        **await page.evaluate("bench.about()"),
+    }
     await page.close()
     return out
 
@@ -100,7 +112,9 @@ async def speedscope(browser: Browser, base: str, frames: int) -> dict[str, floa
     page = await browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(TIMEOUT_MS)
     profile = f"{base}/data/{frames}.speedscope.json"
-    await page.goto(f"{base}/cache/node_modules/speedscope/dist/release/index.html#profileURL={profile}", wait_until="commit")
+    await page.goto(
+        f"{base}/cache/node_modules/speedscope/dist/release/index.html#profileURL={profile}", wait_until="commit"
+    )
     out = {"first": await page.evaluate(SETTLED), "heap": await heap(page)}
     await page.keyboard.press("2")
     await page.wait_for_timeout(1000)
@@ -117,7 +131,8 @@ SETTLED = """async () => {
   for (;;) {
     await frame();
     const now = performance.now();
-    calm = now - last < 45 && /Left Heavy/.test(document.body.innerText) && !/Loading/.test(document.body.innerText) ? calm + 1 : 0;
+    const text = document.body.innerText;
+    calm = now - last < 45 && /Left Heavy/.test(text) && !/Loading/.test(text) ? calm + 1 : 0;
     last = now;
     if (calm > 5) return now;
   }
@@ -143,8 +158,14 @@ def line(name: str, frames: int, found: dict[str, Any]) -> str:
 
 def judge(frames: int, found: dict[str, float]) -> list[str]:
     bars = [(step, found[step], bar, "ms", found[step] <= bar) for step, bar in BARS.get(frames, {}).items()]
-    bars += [("heap", found["heap"], HEAP_MB, "MB", found["heap"] <= HEAP_MB), ("live", found["fps"], FPS, "fps", found["fps"] >= FPS)]
-    return [f"{frames} frames, {what}: {value:.0f} of {bar} {unit}: {'met' if met else 'MISSED'}" for what, value, bar, unit, met in bars]
+    bars += [
+        ("heap", found["heap"], HEAP_MB, "MB", found["heap"] <= HEAP_MB),
+        ("live", found["fps"], FPS, "fps", found["fps"] >= FPS),
+    ]
+    return [
+        f"{frames} frames, {what}: {value:.0f} of {bar} {unit}: {'met' if met else 'MISSED'}"
+        for what, value, bar, unit, met in bars
+    ]
 
 
 async def main() -> None:
@@ -168,7 +189,9 @@ async def main() -> None:
                 print(line(adapter, frames, found), flush=True)
                 if adapter == "flarego":
                     verdicts += judge(frames, found)
-                    verdicts.append(f"{frames} frames: {json.dumps({k: round(found[k]) for k in ('frames', 'drawn', 'intake')})}")
+                    verdicts.append(
+                        f"{frames} frames: {json.dumps({k: round(found[k]) for k in ('frames', 'drawn', 'intake')})}"
+                    )
         await browser.close()
         if "speedscope" in others:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=GL_FLAGS)
