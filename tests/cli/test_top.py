@@ -63,7 +63,7 @@ def test_every_group_of_a_live_process_and_every_view(states: Target, tmp_path: 
         top.until(lambda text: "all ▸ lock" in text or "all ▸ " in text)
         top.press("\x7f")
         top.press("3")
-        top.until(lambda text: "Leak suspects: none" in text and "sync.Mutex.Lock" in text)
+        top.until(lambda text: "Leak suspects: none" in text and "held by writer" in text)
 
         top.press("1 ")
         clock = re.search(r"PAUSED +(\d\d:\d\d:\d\d)", top.until(lambda text: "PAUSED" in text))

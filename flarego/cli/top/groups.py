@@ -104,8 +104,8 @@ class Groups:
         elif key == "i":
             self.idle = not self.idle
         elif key in ("enter", "right"):
-            chosen = self._cursor.chosen
-            self._opened = chosen if isinstance(chosen, tuple) else None
+            selected = self._cursor.selected
+            self._opened = selected if isinstance(selected, tuple) else None
             self._scroll = Cursor()
         else:
             return self._cursor.key(key)

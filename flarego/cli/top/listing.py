@@ -25,6 +25,11 @@ class Cursor:
         except ValueError:
             return 0
 
+    @property
+    def selected(self) -> Hashable:
+        """What is selected of what there is now; None when there is nothing."""
+        return self._keys[self.at] if self._keys else None
+
     def fit(self, keys: Sequence[Hashable], height: int) -> range:
         """Take the lines that there are now, and return which of them to show."""
         self._keys, self._height = keys, max(height, 1)

@@ -13,8 +13,11 @@ from flarego.model.units import duration, mean, number
 
 _SUSPECTS = (Column("per min"), text("counts"), text("state"), text("function", 1.7), text("created by", 1.2))
 _WAITS = (
-    Column("count"), Column("longest"), text("waits for"), text("what it is", 1.5), text("function", 1.7), text("line"),
+    Column("count"), Column("longest"), text("waits for", 1.5), text("what it is", 1.5),
+    text("function", 1.7), text("line"),
 )  # fmt: skip
+_WIDE = 110
+"""Columns from which on there is room for addresses."""
 
 
 class Waits:
@@ -68,7 +71,7 @@ class Waits:
                     number(wait.count),
                     duration(wait.longest),
                     printable(wait.reason or wait.kind),
-                    printable(describe(wait)),
+                    printable(describe(wait, address=width >= _WIDE)),
                     forms(own.function) if own else "",
                     place(own),
                 )
@@ -83,8 +86,11 @@ def _matches(wait: Wait, pattern: str) -> bool:
     return not pattern or any(pattern.lower() in text.lower() for text in texts)
 
 
-def describe(wait: Wait) -> str:
-    """Return what is known of a wait object, by what its memory says: see FORMAT.md, "object"."""
+def describe(wait: Wait, *, address: bool) -> str:
+    """Return what is known of a wait object, by what its memory says: see FORMAT.md, "object".
+
+    address: say where it is even if there is something better to say.
+    """
     about, said = wait.about, []
     if "capacity" in about:
         said.append(
@@ -96,4 +102,4 @@ def describe(wait: Wait) -> str:
         said.append("locked" if about.get("locked") else "unlocked")
     elif "count" in about:
         said.append(f"{about['count']} to be done")
-    return " ".join([*said, wait.address])
+    return " ".join([*said, wait.address] if address or not said else said)
