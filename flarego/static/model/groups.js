@@ -25,6 +25,8 @@ import { whereabouts } from "./place.js";
 export class Grouping {
   /** @type {About[]} */
   #known = [];
+  /** Of each way to group: of each key, its group. @type {Partial<Record<By, {id: string, name: string}[]>>} */
+  #places = {};
 
   /** @param {Reading} reading */
   constructor(reading) {
@@ -65,6 +67,12 @@ export class Grouping {
 
   /** The id and name of the group a goroutine is in. @param {By} by @param {About} about @param {number} on address or 0 */
   placeOf(by, about, on = 0) {
+    if (by === "on") return this.#placed(by, about, on);
+    return ((this.#places[by] ??= [])[about.key] ??= this.#placed(by, about, 0));
+  }
+
+  /** @param {By} by @param {About} about @param {number} on */
+  #placed(by, about, on) {
     const labels = [...about.labels].sort().join("  ");
     switch (by) {
       case "stack": return { id: about.id, name: about.where };

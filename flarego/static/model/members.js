@@ -13,7 +13,7 @@
  * said to be gone; else it is just not followed any longer.
  * @typedef {{goid: number, born: number, gone: number, parted: boolean, stays: Stay[]}} Member stays oldest first
  */
-/** @typedef {Member & {now: Stay, wait: number, quick: boolean}} MemberAt wait ns, in the state; quick: less than a second, no more is known */
+/** @typedef {{goid: number, now: Stay, wait: number, quick: boolean}} MemberAt wait ns, in the state; quick: less than a second, no more is known */
 
 export const RESTLESS = 4;
 const MAX_STAYS = 60;
@@ -99,10 +99,11 @@ function same(a, b) {
 /** Where a goroutine was at a time; null when it was not there, or that is forgotten. @param {Member} member @param {number} time @returns {MemberAt | null} */
 export function standing(member, time) {
   if (time < member.born || time >= member.gone) return null;
-  const now = member.stays.findLast(({ at }) => at <= time);
+  const last = member.stays.at(-1);
+  const now = last !== undefined && last.at <= time ? last : member.stays.findLast(({ at }) => at <= time);
   if (now === undefined) return null;
   const wait = Math.max(0, time - now.since);
-  return { ...member, now, wait: now.restless ? Math.min(wait, LISTED_EVERY) : wait, quick: now.restless };
+  return { goid: member.goid, now, wait: now.restless ? Math.min(wait, LISTED_EVERY) : wait, quick: now.restless };
 }
 
 /**
