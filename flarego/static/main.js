@@ -1,5 +1,6 @@
 /** Joins the stream, the store and the page: the only file that knows everyone. */
 
+import { keepAddress } from "./core/address.js";
 import { applyTimes, fromFragment, toFragment } from "./core/link.js";
 import { Session } from "./core/session.js";
 import { effect } from "./core/signal.js";
@@ -19,25 +20,7 @@ app.start(store);
 effect(() => {
   if (store.process.value !== null) applyTimes(store);
 });
-
-/** Browsers refuse more than a few changes of the address a second. */
-const ADDRESS_EVERY = 300;
-let written = -Infinity;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let writing;
-function writeAddress() {
-  clearTimeout(writing);
-  written = performance.now();
-  const fragment = toFragment(store);
-  if (location.hash.slice(1) === fragment) return;
-  history.replaceState(null, "", fragment === "" ? location.pathname + location.search : `#${fragment}`);
-}
-effect(() => {
-  toFragment(store);
-  clearTimeout(writing);
-  if (performance.now() - written > ADDRESS_EVERY) writeAddress();
-  else writing = setTimeout(writeAddress, ADDRESS_EVERY);
-});
+keepAddress(store);
 
 app.addEventListener("fg-reconnect", () => session.again());
 session.acceptDrops(document);
