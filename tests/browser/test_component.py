@@ -103,14 +103,18 @@ def test_keys_are_its_own_only_inside(view: View, stage: Stage, publish: Publish
     weights = "[...document.querySelectorAll('flarego-view')].map((view) => view.store.weight.peek())"
     assert view.ask(weights) == ["wall", "count"]
     view.page.locator("#theirs").focus()
-    view.press("w", "?")
+    view.press("t", "?")
     assert view.ask(weights) == ["wall", "count"]
-    view.page.locator("#live .flame-canvas").focus()
-    view.press("w")
+    view.page.locator("#live .flame-tree").focus()
+    view.press("t")
     assert view.ask(weights) == ["cpu", "count"]
     view.press("?")
     assert view.page.locator("#live dialog").is_visible()
     view.press("Escape")
+    view.page.locator("#theirs").focus()
+    view.page.locator("#other .flame-canvas").click()
+    view.press("2")
+    assert view.ask("document.querySelector('#other').store.view.peek()") == "cpu", "a click brings the focus inside"
 
 
 def test_methods_state_and_events(view: View, stage: Stage, publish: Publish) -> None:
@@ -131,7 +135,7 @@ def test_methods_state_and_events(view: View, stage: Stage, publish: Publish) ->
     view.ask("document.querySelector('#live').resume()")
     assert view.ask("document.querySelector('#live').range.live")
 
-    view.page.locator("#live .flame-canvas").focus()
+    view.page.locator("#live .flame-tree").focus()
     view.press("ArrowDown", "ArrowDown", "ArrowDown")
     view.until("heard.some(([type, detail]) => type === 'flarego-select' && detail?.file.endsWith('.go'))")
     view.press("o")
@@ -153,8 +157,8 @@ def test_taken_out_and_put_back_it_goes_on(view: View, stage: Stage, publish: Pu
     view.ask("document.body.prepend(kept)")
     view.until("kept.store.connection.peek().phase === 'open'")
     assert stage.connections == before + 1
-    view.ask("kept.shadowRoot.querySelector('.flame-canvas').focus()")
-    view.press("w")
+    view.ask("kept.shadowRoot.querySelector('.flame-tree').focus()")
+    view.press("t")
     assert view.ask("kept.store.weight.peek()") == "cpu"
 
 

@@ -64,6 +64,7 @@ export class App extends HTMLElement {
   start(store, { embedded = false } = {}) {
     this.store = store;
     this.embedded = embedded;
+    if (embedded) this.tabIndex = -1; // A click anywhere in it is enough for keys to be its own.
     this.toolbar = /** @type {import("./fg-toolbar.js").Toolbar} */ (h("fg-toolbar"));
     this.flame = /** @type {import("./fg-flame.js").Flame} */ (h("fg-flame"));
     this.timeline = /** @type {import("./fg-timeline.js").Timeline} */ (h("fg-timeline"));

@@ -111,13 +111,13 @@ export const TRACKS = Object.freeze(/** @type {Track[]} */ ([
     now: (series, first, last) => told(count, queued(series)(first, last)),
   },
   {
-    id: "latency", title: "Sched latency", hint: "How long a goroutine that could run waits for a processor: median and 99th percentile",
+    id: "latency", title: "Latency p99", hint: "How long a goroutine that could run waits for a processor: median and 99th percentile",
     height: 22, least: 1e4, say: duration,
     layers: (series) => [
       { name: "p99", colour: "syscall", style: "area", of: highest((i) => series.values["sched.latency.p99"][i]) },
       { name: "p50", colour: "text", style: "line", of: highest((i) => series.values["sched.latency.p50"][i]) },
     ],
-    now: (series, first, last) => told((value) => `p99 ${duration(value)}`, highest((i) => series.values["sched.latency.p99"][i])(first, last)),
+    now: (series, first, last) => told((value) => duration(value), highest((i) => series.values["sched.latency.p99"][i])(first, last)),
   },
   {
     id: "heap", title: "Heap", hint: "Bytes in use, live after the last collection, the collector's goal, and the limit if there is one",
