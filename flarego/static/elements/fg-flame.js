@@ -84,10 +84,6 @@ export class Flame extends FgElement {
       this.scrolled = null;
     });
     this.effect(() => {
-      graph.colour.value;
-      this.#scheme = null;
-    });
-    this.effect(() => {
       if (store.selected.value !== null) this.#follow = true;
     });
     this.pointer = new FlamePointer(/** @type {HTMLElement} */ (this.canvas), {
@@ -256,7 +252,8 @@ export class Flame extends FgElement {
     }
     if (this.#names?.dictionary !== tree.dictionary) this.#names = new Names(tree.dictionary);
     const by = store.graph.colour.peek();
-    this.#scheme ??= new Scheme(ink, tree.delta === null && by === "change" ? "state" : by);
+    const possible = by === "change" && tree.delta === null ? "state" : by;
+    if (this.#scheme?.by !== possible) this.#scheme = new Scheme(ink, possible);
     return {
       tree, boxes, ink, font, scheme: this.#scheme, names: this.#names, character: this.character, ...this.view(), zoom,
       hovered: -1, selected, searching: store.search !== null,
