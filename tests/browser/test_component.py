@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +15,9 @@ import pytest
 
 from browser.conftest import View
 from browser.stage import Stage
-from browser.synthetic import STATIC, Source
+from browser.synthetic import STATIC, Source, messages
+from flarego.wire.clip import ClipWriter
+from flarego.wire.codec import decode
 
 Publish = Callable[[dict[str, str], str], str]
 
@@ -160,6 +163,39 @@ def test_taken_out_and_put_back_it_goes_on(view: View, stage: Stage, publish: Pu
     view.ask("kept.shadowRoot.querySelector('.flame-tree').focus()")
     view.press("t")
     assert view.ask("kept.store.weight.peek()") == "cpu"
+
+
+def clip_of(source: Source, seconds: float) -> bytes:
+    """A clip of that many seconds of a source."""
+    out = io.BytesIO()
+    writer = ClipWriter(out)
+    for packed in messages(source, seconds):
+        message = decode(packed)
+        assert message is not None
+        writer.write(message)
+    writer.close()
+    return out.getvalue()
+
+
+def test_one_live_one_from_a_file(view: View, stage: Stage, publish: Publish, tmp_path: Path) -> None:
+    stage.play(Source(), 20)
+    (tmp_path / "saved.fgo").write_bytes(clip_of(Source(name="saved", pid=77), 40))
+    stream = stage.url.replace("http:", "ws:") + "stream"
+    page = FOREIGN.replace('id="other" src="{stream}"', 'id="other" src="saved.fgo"').replace("{stream}", stream)
+    origin = publish({"index.html": page, "theirs.css": THEIRS}, STRICT.replace("{stream}", f"{stream} 'self'"))
+    view.open(f"{origin}/index.html", live=False)
+    view.until(f"{INNER}(0)?.flame?.painted.sequence >= 0")
+    view.until("document.querySelector('#other').store.recording.peek() !== null")
+    view.until(f"{INNER}(1).flame.frames()[0]?.total > 0")
+    assert view.ask("document.querySelector('#other').store.process.peek().name") == "saved"
+    assert view.ask("document.querySelector('#live').store.process.peek().name") == "orders"
+    view.shot("file")
+    view.ask("""(async () => {
+      const clip = await (await fetch("saved.fgo")).blob();
+      document.querySelector("#live").load(clip, "given.fgo");
+    })()""")
+    view.until("document.querySelector('#live').store.process.peek()?.name === 'saved'")
+    view.until(f"{INNER}(0).flame.frames()[0]?.total > 0")
 
 
 OUTER = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Editor</title>
