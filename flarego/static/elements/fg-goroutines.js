@@ -16,6 +16,9 @@ import { Table } from "./table.js";
 
 /** Members of one group that are listed: more than anybody scrolls through. */
 const MAX_LISTED = 5000;
+/** More groups than this are laid out anew only so often, ms: nobody reads them faster. */
+const MANY = 400;
+const MANY_EVERY = 400;
 
 /** What the menu of a group is about. @param {About} about @returns {import("./frame-menu.js").Subject} */
 const subjectOf = ({ where, state, lane, createdBy, labels }) => ({
@@ -25,6 +28,10 @@ const subjectOf = ({ where, state, lane, createdBy, labels }) => ({
 class Goroutines extends FgElement {
   /** @type {Map<By, Table<Row>>} one for each way of grouping, made when it is asked for */
   #tables = new Map();
+  #many = false;
+  #paintedAt = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #later;
 
   build() {
     this.buttons = h("div", { class: "segmented", role: "group", "aria-label": "group by" }, ...BY.map(([id, text, title]) =>
@@ -99,7 +106,7 @@ class Goroutines extends FgElement {
 
   paint() {
     const { store } = this;
-    if (this.hidden || this.place === undefined) return;
+    if (this.hidden || this.place === undefined || this.#putOff()) return;
     const by = store.goroutines.by.peek();
     const groups = this.groups();
     const table = this.table(by);
@@ -108,11 +115,21 @@ class Goroutines extends FgElement {
       button.setAttribute("aria-pressed", String(button.dataset.id === by));
     }
     table.set(groups.map((group) => ({ id: group.id, group, member: null, about: group })), this.none(by));
+    this.#many = groups.length > MANY;
     this.paintSummary(groups);
     const data = store.data.peek();
     const span = store.fold.span;
     if (data !== null) this.card?.show(data, store.goroutines.chosen.peek(), { from: span.start, to: span.end });
     this.dispatchEvent(new CustomEvent("fg-count", { detail: groups.length, bubbles: true }));
+  }
+
+  /** Whether to paint later, because it is much and was done a moment ago. */
+  #putOff() {
+    clearTimeout(this.#later);
+    const wait = this.#many ? this.#paintedAt + MANY_EVERY - performance.now() : 0;
+    if (wait > 0) this.#later = setTimeout(() => this.isConnected && this.paint(), wait);
+    else this.#paintedAt = performance.now();
+    return wait > 0;
   }
 
   /** @param {By} by */

@@ -110,8 +110,10 @@ export class Grouping {
   #count(groups, { id, name }, about, count, wait) {
     let group = groups.get(id);
     if (group === undefined) {
-      group = {
-        ...about, id, name, labels: new Set(), count: 0, change: NaN, wait: 0, median: NaN, lanes: new Map(), stacks: 0, members: [], keys: [],
+      const { stack, state, reason, lane, category, where, place, inside, entry, createdBy, createdPlace, system, idle, stale, key } = about;
+      group = { // Field by field: a spread costs thirty times as much.
+        id, name, stack, state, reason, lane, category, where, place, inside, entry, createdBy, createdPlace, system, idle, stale, key,
+        labels: new Set(), count: 0, change: NaN, wait: 0, median: NaN, lanes: new Map(), stacks: 0, members: [], keys: [],
       };
       groups.set(id, group);
     }
