@@ -150,10 +150,8 @@ async def _serve(found: Found, sampler: GoSampler, settings: Settings, recorder:
 
 def _record(recorder: Recorder, message: Message) -> None:
     """Record a message; when that fails, say so once and go on watching."""
-    before = recorder.problem
-    recorder.hear(message)
-    if recorder.problem is not None and before is None:
-        click.echo(f"warning: {recorder.path}: {recorder.problem.message}; recording has ended", err=True)
+    if (problem := recorder.hear(message)) is not None:
+        click.echo(f"warning: {recorder.path}: {problem.message}; recording has ended", err=True)
 
 
 def stop_event() -> asyncio.Event:

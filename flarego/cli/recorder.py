@@ -29,6 +29,7 @@ class Recorder:
         """Create the file. Raises FlareError when it cannot be, or is there already and force is not given."""
         self.path = path
         self.problem: ClipWriteFailed | None = None
+        self._told = False
         self.span = 0
         """Time recorded, ns."""
         self.chunks = 0
@@ -48,14 +49,17 @@ class Recorder:
         """Bytes written."""
         return self._writer.size
 
-    def hear(self, message: Message) -> None:
-        """Take a message; never waits."""
-        if self.problem is not None:
-            return
+    def hear(self, message: Message) -> ClipWriteFailed | None:
+        """Take a message; never waits. Returns the problem, the first time that there is one."""
+        if self._told:
+            return None
         try:
-            self._queue.put_nowait(message)
+            if self.problem is None:
+                self._queue.put_nowait(message)
         except Full:
             self.problem = ClipWriteFailed("the clip could not be written: the disk is too slow")
+        self._told = self.problem is not None
+        return self.problem
 
     def _write(self) -> None:
         """Write until there is nothing more to come; in the thread."""

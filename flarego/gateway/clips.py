@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from flarego.errors import FlareError
 from flarego.gateway.guard import refused
 from flarego.gateway.hub import History, Hub
 from flarego.model.chunk import Chunk, ProcessInfo
@@ -87,11 +86,13 @@ async def _save(request: web.Request) -> web.StreamResponse:
     with tempfile.TemporaryFile() as file:
         async with request.app[_SAVING]:  # one at a time: it holds the interpreter's lock for a while
             name = await asyncio.to_thread(write_history, history, start, end, file)
+        if name is None:
+            return refused(404, "nothing is kept of that span", "save a later one, or everything")
         return await _send(request, file, name)
 
 
-def write_history(history: History, start: int | None, end: int | None, file: BinaryIO) -> str:
-    """Write the span of a history as a clip, and return a name for it. Raises FlareError when there is nothing."""
+def write_history(history: History, start: int | None, end: int | None, file: BinaryIO) -> str | None:
+    """Write the span of a history as a clip, and return a name for it; None when there is nothing."""
     info = decode(history.info)
     assert isinstance(info, ProcessInfo)
     writer = ClipWriter(file)
@@ -102,7 +103,7 @@ def write_history(history: History, start: int | None, end: int | None, file: Bi
         first = first or chunk
         writer.write(chunk)
     if first is None:
-        raise FlareError("nothing is kept of that span", remedy="save a later one, or everything")
+        return None
     if history.gone and (gone := decode(history.gone)):
         writer.write(gone)
     if start is not None and end is not None:

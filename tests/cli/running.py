@@ -51,11 +51,11 @@ def assert_refused(done: subprocess.CompletedProcess[str], code: int, says: str)
 class Attached:
     """A running `flarego attach` that has printed its URL."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, **options: Any) -> None:
         command = [*FLAREGO, "attach", *map(str, arguments)]
         if "--listen" not in arguments:
             command += ["--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
         self.said: list[str] = []
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -74,8 +74,8 @@ class Attached:
 
 
 @contextmanager
-def attached(*arguments: object) -> Iterator[Attached]:
-    running = Attached(*arguments)
+def attached(*arguments: object, **options: Any) -> Iterator[Attached]:
+    running = Attached(*arguments, **options)
     try:
         yield running
     finally:
