@@ -19,14 +19,15 @@ from typing import Any
 from aiohttp import web
 from browser.conftest import CHROMIUM
 from browser.synthetic import STATIC
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, CDPSession, Page, async_playwright
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache" / "ui"
 PACKAGES = ("d3-flame-graph@5.0.0", "d3-selection@3.0.0", "esbuild@0.28.1", "speedscope@1.25.0")
 STEPS = ("first", "zoom", "reset", "search", "update")
 BARS = {100_000: {"first": 80, "zoom": 16, "update": 40}, 500_000: {"first": 150, "zoom": 40, "update": 60}}
-HEAP_MB, FPS = 100, 55
+HEAP_MB = 100
+FPS = {100_000: 55}
 SEARCH = "Lock|serve1\\d+"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--enable-precise-memory-info"]
 GL_FLAGS = [
@@ -74,6 +75,12 @@ async def _file(path: Path) -> web.FileResponse:
     return web.FileResponse(path)
 
 
+async def busy(session: CDPSession) -> float:
+    """CPU milliseconds of the main thread so far: what a step costs however busy the machine is otherwise."""
+    metrics = (await session.send("Performance.getMetrics"))["metrics"]
+    return 1e3 * float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
+
+
 async def heap(page: Page) -> float:
     """What the page holds on to, MB: JavaScript and array buffers after a collection."""
     session = await page.context.new_cdp_session(page)
@@ -90,10 +97,14 @@ async def measure(browser: Browser, base: str, adapter: str, frames: int) -> dic
     await page.goto(f"{base}/bench.html?adapter={name}&n={frames}&{extra}")
     await page.wait_for_function("globalThis.bench")
     await page.evaluate("bench.load()")
+    session = await page.context.new_cdp_session(page)
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
     out: dict[str, float] = {}
     for step in STEPS:
         options = [SEARCH] if step == "search" else [0] if step == "update" else []
+        before = await busy(session)
         out[step] = await page.evaluate("([step, options]) => bench.step(step, ...options)", [step, options])
+        out[f"{step} cpu"] = await busy(session) - before
         if step == "first":
             out["heap"] = await heap(page)
     live = await page.evaluate("bench.live(10, 5)")
@@ -151,17 +162,16 @@ async def repeated(times: int, once: Callable[[], Awaitable[dict[str, float]]]) 
 
 
 def line(name: str, frames: int, found: dict[str, Any]) -> str:
-    cells = [f"{found[step]:.0f}" if step in found else "" for step in STEPS]
+    cells = [f"{found[step]:.0f} ({found.get(f'{step} cpu', 0):.0f})" if step in found else "" for step in STEPS]
     live = f"{found['fps']:.0f} / {found['applied']:.1f} / {found['worst']:.0f}" if "fps" in found else ""
     return f"| {name} | {frames} | " + " | ".join([*cells, f"{found['heap']:.0f}", live]) + " |"
 
 
 def judge(frames: int, found: dict[str, float]) -> list[str]:
     bars = [(step, found[step], bar, "ms", found[step] <= bar) for step, bar in BARS.get(frames, {}).items()]
-    bars += [
-        ("heap", found["heap"], HEAP_MB, "MB", found["heap"] <= HEAP_MB),
-        ("live", found["fps"], FPS, "fps", found["fps"] >= FPS),
-    ]
+    bars.append(("heap", found["heap"], HEAP_MB, "MB", found["heap"] <= HEAP_MB))
+    if frames in FPS:
+        bars.append(("live", found["fps"], FPS[frames], "fps", found["fps"] >= FPS[frames]))
     return [
         f"{frames} frames, {what}: {value:.0f} of {bar} {unit}: {'met' if met else 'MISSED'}"
         for what, value, bar, unit, met in bars
@@ -178,7 +188,7 @@ async def main() -> None:
     prepare(options.frames, others)
     runner, base = await serve()
     verdicts: list[str] = []
-    print("| | frames | first ms | zoom | reset | search | update | heap MB | live: fps / updates / worst gap ms |")
+    print("| ms (CPU of the main thread) | frames | " + " | ".join((*STEPS, "heap MB", "fps / updates / worst gap |")))
     print("|---|--:|--:|--:|--:|--:|--:|--:|---|")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
