@@ -46,7 +46,7 @@ def size(n_bytes: float) -> str:
 
 def number(value: float) -> str:
     """Return a whole number with thousands apart: `12 418`."""
-    return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return f"{value:,.0f}".replace(",", " ")
 
 
 def mean(value: float) -> str:

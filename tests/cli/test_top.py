@@ -191,3 +191,9 @@ def test_who_is_to_be_shown_has_to_be_said(tmp_path: Path) -> None:
     text = tmp_path / "text.fgo"
     text.write_text("no clip")
     assert_refused(flarego("top", text), 8, "text.fgo")
+
+
+def test_large_numbers_are_readable(tmp_path: Path) -> None:
+    path = clip(tmp_path / "many.fgo", [Seen(["main.main", "main.handle", "main.wait"], 1234567)])
+    with watched("top", path) as top:
+        assert "1 234 567 goroutines" in top.until(lambda text: "main.wait" in text)

@@ -11,10 +11,9 @@ from flarego.cli.top.past import Past, Window
 from flarego.model.chunk import Chunk, Gone, Message, ProcessInfo
 from flarego.model.frame import Frame
 from flarego.model.leaks import Departures, Growth, Origin, Suspect
-from flarego.model.places import Place, PlaceKey, Placer, Standing, standings
-from flarego.model.profile import Profile, Reader
+from flarego.model.places import Place, Placer, Standing, standings
+from flarego.model.profile import Profile, Reader, Stacks
 
-_MAX_PLACES = 20_000
 _GROWTH_NS = 2_000_000_000
 
 
@@ -23,8 +22,9 @@ class Entry:
     """Goroutines that stand alike."""
 
     place: Place
-    stack: Sequence[Frame]
-    """Of most of them, outermost first."""
+    stacks: Stacks
+    node: int
+    """Where most of them stand, in `stacks`."""
     count: int
     change: int
     """In the last past.CHANGE_NS, or since we began to watch."""
@@ -34,6 +34,11 @@ class Entry:
     """Number of goroutines over the window."""
     cpu: float
     """Cores."""
+
+    @property
+    def stack(self) -> Sequence[Frame]:
+        """Frames, outermost first."""
+        return self.stacks.frames(self.node)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Picture:
     """Of the number of goroutines, in the last past.CHANGE_NS."""
     watched: int
     """ns over which changes are told."""
-    suspects: Sequence[tuple[Suspect, Sequence[Frame]]]
+    suspects: Sequence[Suspect]
     waits: Sequence[Wait]
     tree: Tree
     gone: str = ""
@@ -92,7 +97,7 @@ class Book:
         self._placer = Placer()
         self._flames = Flames()
         self._standings: Sequence[Standing] = ()
-        self._stacks: dict[PlaceKey, Sequence[Frame]] = {}
+        self._stacks = Stacks()
         self._waits: Sequence[Wait] = ()
         self._past = Past()
         self._window = Window()
@@ -119,9 +124,7 @@ class Book:
         self._standings = standings(profile, places)
         self._flames.add(profile, places, self._window.add(chunk, self._standings))
         self._lost |= self._departures.note(chunk, profile.groups)
-        for standing in self._standings:
-            if standing.count or standing.place.key not in self._stacks:
-                self._stacks[standing.place.key] = profile.stack(standing.node)
+        self._stacks = profile.stacks
         if chunk.waits:
             self._waits = [_wait(wait, profile) for wait in chunk.waits]
         self._past.note(chunk, self._standings)
@@ -129,33 +132,27 @@ class Book:
             self._grown = chunk.end
             self._growth.note(chunk.end, self._standings, self._lost)
             self._lost.clear()
-            self._forget()
-
-    def _forget(self) -> None:
-        """Let go of the stacks of places that nobody has been in of late."""
-        if len(self._stacks) > _MAX_PLACES:
-            now = {standing.place.key for standing in self._standings}
-            self._stacks = {key: stack for key, stack in self._stacks.items() if key in now}
 
     def picture(self) -> Picture | None:
         """Return what there is to show now; None before there is anything."""
         if self.info is None or not self.at:
             return None
-        entries = {
-            standing.place.key: Entry(
+        entries = [
+            Entry(
                 standing.place,
-                self._stacks.get(standing.place.key, ()),
+                self._stacks,
+                standing.node,
                 standing.count,
                 standing.count - self._past.count_before(standing.place.key),
                 standing.wait if standing.count else 0.0,
                 *self._window.rates(standing.place.key),
             )
             for standing in self._standings
-        }
-        suspects = [(suspect, self._stacks.get(suspect.place.key, ())) for suspect in self._growth.suspects()]
+        ]
+        suspects = self._growth.suspects()
         past = self._past
         return Picture(
-            self.info, self.at, list(entries.values()), past.counts(), past.history(), past.series, past.rates(),
+            self.info, self.at, entries, past.counts(), past.history(), past.series, past.rates(),
             past.pause(), past.sampler, past.cost(), past.change(), past.watched(), suspects, self._waits,
             self._flames.tree(), self.gone,
         )  # fmt: skip

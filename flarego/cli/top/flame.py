@@ -20,43 +20,70 @@ Path = tuple[str, ...]
 """Category, then functions."""
 
 
-@dataclass(slots=True)
 class Box:
-    """A function below its callers."""
+    """A function below its callers, in one lane; or a lane; or the whole. Callees are looked up when asked for."""
 
-    path: Path
-    frame: Frame | None
-    """None: the whole, or a lane."""
-    weight: float = 0.0
-    own: float = 0.0
-    """Part of the weight that is not its callees'."""
-    children: dict[str, Box] = field(default_factory=dict)
+    __slots__ = ("_node", "_tree", "category", "frame", "weight")
+
+    def __init__(self, tree: Lanes, category: str, node: int) -> None:
+        self._tree, self.category, self._node = tree, category, node
+        self.frame = tree.trie.frames[node] if node else None
+        """None: the whole, or a lane."""
+        self.weight = tree.totals[category][node] if category else tree.weight
+
+    @property
+    def path(self) -> Path:
+        frames, parents, node = self._tree.trie.frames, self._tree.trie.parents, self._node
+        steps = []
+        while node:
+            steps.append(frames[node].function)
+            node = parents[node]
+        return (self.category, *reversed(steps)) if self.category else ()
+
+    @property
+    def own(self) -> float:
+        """Part of the weight that is not its callees'."""
+        return max(self.weight - sum(box.weight for box in self), 0.0)
 
     @property
     def names(self) -> Sequence[str]:
         if self.frame:
             return forms(self.frame.function)
-        return (NAMES[self.path[0]],) if self.path else ("all",)
+        return (NAMES[self.category],) if self.category else ("all",)
 
     def __iter__(self) -> Iterator[Box]:
         """Yield the callees, in an order that stays."""
-        if not self.path:
-            return iter(sorted(self.children.values(), key=lambda lane: ORDER[lane.path[0]]))
-        return iter(sorted(self.children.values(), key=lambda box: box.path[-1]))
+        tree = self._tree
+        if not self.category:
+            return (Box(tree, category, 0) for category in sorted(tree.totals, key=ORDER.__getitem__))
+        totals, children = tree.totals[self.category], tree.trie.children[self._node]
+        return (Box(tree, self.category, child) for _, child in sorted(children.items()) if child in totals)
 
     def find(self, path: Path) -> Box | None:
-        box: Box | None = self
-        for step in path[len(self.path) :]:
-            box = box.children.get(step) if box else None
-        return box
+        """Return the box at a path from the whole, None when nobody is there."""
+        tree, node = self._tree, 0
+        if not path:
+            return Box(tree, "", 0)
+        for step in path[1:]:
+            found = tree.trie.children[node].get(step)
+            if found is None:
+                return None
+            node = found
+        return Box(tree, path[0], node) if node in tree.totals.get(path[0], ()) else None
+
+    def matched(self, pattern: str) -> float:
+        """Return the weight of what is in functions whose names contain the text, in lower case."""
+        if self.frame and pattern in self.frame.function.lower():
+            return self.weight
+        return sum(child.matched(pattern) for child in self)
 
 
-class _Trie:
+class Trie:
     """Stacks of functions, whatever generation told of them."""
 
     def __init__(self) -> None:
         self.parents, self.frames = [0], [Frame("", "", 0)]
-        self._children: dict[tuple[int, str], int] = {}
+        self.children: list[dict[str, int]] = [{}]
 
     def __len__(self) -> int:
         return len(self.parents)
@@ -66,55 +93,57 @@ class _Trie:
         for frame in stack:
             if frame.internal:
                 continue
-            child = self._children.get((node, frame.function))
+            child = self.children[node].get(frame.function)
             if child is None:
-                child = self._children[node, frame.function] = len(self.parents)
+                child = self.children[node][frame.function] = len(self.parents)
                 self.parents.append(node)
                 self.frames.append(frame)
+                self.children.append({})
             node = child
         return node
 
 
-class Tree:
-    """The stacks of one moment; what they come to is worked out when it is asked for."""
+@dataclass(slots=True)
+class Lanes:
+    """Weights of trie nodes with all below them, by category."""
 
-    def __init__(self, trie: _Trie, sides: Sequence[Mapping[Leaf, Sequence[float]]]) -> None:
+    trie: Trie
+    totals: dict[str, dict[int, float]] = field(default_factory=dict)
+    weight: float = 0.0
+
+    def add(self, node: int, category: str, weight: float) -> None:
+        parents, totals = self.trie.parents, self.totals.setdefault(category, {0: 0.0})
+        self.weight += weight
+        totals[0] += weight
+        while node:
+            totals[node] = totals.get(node, 0.0) + weight
+            node = parents[node]
+
+
+class Tree:
+    """The stacks of one moment; what they come to is worked out when it is asked for, once."""
+
+    def __init__(self, trie: Trie, sides: Sequence[Mapping[Leaf, Sequence[float]]]) -> None:
         self._trie, self._sides = trie, sides
+        self._known: dict[tuple[bool, bool], Box] = {}
 
     def root(self, *, cpu: bool = False, idle: bool = False) -> Box:
         """Return the whole, by wall time or CPU time, with or without who is idle. Boxes weigh goroutine-ns or ns."""
-        whole = Box((), None)
-        for side in self._sides:
-            for (node, category, aside), weights in side.items():
-                if aside == "system" or (aside == "idle" and not idle) or not weights[cpu]:
-                    continue
-                self._put(whole, node, category, weights[cpu])
-        return whole
-
-    def _put(self, whole: Box, node: int, category: str, weight: float) -> None:
-        way = []
-        while node:
-            way.append(node)
-            node = self._trie.parents[node]
-        box = whole
-        box.weight += weight
-        for step, frame in [
-            (category, None),
-            *((self._trie.frames[at].function, self._trie.frames[at]) for at in reversed(way)),
-        ]:
-            child = box.children.get(step)
-            if child is None:
-                child = box.children[step] = Box((*box.path, step), frame)
-            child.weight += weight
-            box = child
-        box.own += weight
+        if (cpu, idle) not in self._known:
+            lanes = Lanes(self._trie)
+            for side in self._sides:
+                for (node, category, aside), weights in side.items():
+                    if aside != "system" and (idle or aside != "idle") and weights[cpu]:
+                        lanes.add(node, category, weights[cpu])
+            self._known[cpu, idle] = Box(lanes, "", 0)
+        return self._known[cpu, idle]
 
 
 class Flames:
     """Adds up stacks over this span of seconds and the one before."""
 
     def __init__(self) -> None:
-        self._trie = _Trie()
+        self._trie = Trie()
         self._stacks: Stacks | None = None
         self._nodes: dict[int, int] = {}
         self._now: dict[Leaf, list[float]] = {}
@@ -127,7 +156,7 @@ class Flames:
         if profile.stacks is not self._stacks:
             self._stacks, self._nodes = profile.stacks, {}
             if len(self._trie) > _MAX_NODES:
-                self._trie, self._now, self._before = _Trie(), {}, {}
+                self._trie, self._now, self._before = Trie(), {}, {}
         for row, place in zip(profile.rows, places, strict=True):
             node = self._nodes.get(row.node)
             if node is None:

@@ -96,7 +96,7 @@ class FlameView:
             trail = " ▸ ".join(printable(box.names[-1]) for box in _trail(whole, top)[-3:])
             spans.append(Span(f"  all ▸ {'… ▸ ' if len(self._zoom) > 3 else ''}{trail}"))
         if pattern:
-            spans.append(Span(f"  {share(_matched(top, pattern.lower()), top.weight)} matches", "bold"))
+            spans.append(Span(f"  {share(top.matched(pattern.lower()), top.weight)} matches", "bold"))
         return spans
 
     def _row(self, row: list[Placed], pattern: str, width: int) -> Line:
@@ -114,23 +114,16 @@ class FlameView:
         label = "▏" + fit(box.names, room - 1).ljust(room - 1) if room > 1 else "▏"
         if box.path == self._selected:
             return Span(label, "bold black on bright_white")
-        if not box.path:
+        if not box.category:
             return Span(label, "reverse")
         if pattern and not (box.frame and pattern.lower() in box.frame.function.lower()):
-            return Span(label, COLOURS[box.path[0]])
-        return Span(label, f"{'bold ' if not box.frame else ''}black on {COLOURS[box.path[0]]}")
+            return Span(label, COLOURS[box.category])
+        return Span(label, f"{'bold ' if not box.frame else ''}black on {COLOURS[box.category]}")
 
 
 def _trail(whole: Box, top: Box) -> list[Box]:
     found = [whole.find(top.path[:depth]) for depth in range(1, len(top.path) + 1)]
     return [box for box in found if box]
-
-
-def _matched(box: Box, pattern: str) -> float:
-    """Return the weight of what is in functions that match."""
-    if box.frame and pattern in box.frame.function.lower():
-        return box.weight
-    return sum(_matched(child, pattern) for child in box)
 
 
 def _about(box: Box, whole: Box, top: Box) -> Line:
@@ -140,8 +133,8 @@ def _about(box: Box, whole: Box, top: Box) -> Line:
         Span(f"  {place(box.frame)}" if box.frame else "", "dim"),
         Span(f"  {share(box.weight, whole.weight)}"),
     ]
-    if box.own:
-        spans.append(Span(f", itself {share(box.own, whole.weight)}"))
+    if own := box.own:
+        spans.append(Span(f", itself {share(own, whole.weight)}"))
     if top.path:
         spans.append(Span(f", {share(box.weight, top.weight)} of the zoom"))
     return spans

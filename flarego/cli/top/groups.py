@@ -118,7 +118,7 @@ class Groups:
                     return self._stack(entry, height)
             self._opened = None
         shown, aside = chosen(picture, pattern, self.sort, idle=self.idle)
-        suspects = {suspect.place.key for suspect, _ in picture.suspects}
+        suspects = {suspect.place.key for suspect in picture.suspects}
         visible = self._cursor.fit([entry.place.key for entry in shown], height - 1 - bool(aside))
         if self._cursor.chosen is None and shown:
             self._cursor.chosen = shown[0].place.key

@@ -162,6 +162,8 @@ def save(hub: Hub) -> Path:
     try:
         with os.fdopen(handle, "wb") as file:
             name = write_history(history, None, None, file)
+        if name is None:
+            raise FlareError("there is nothing yet")
         mask = os.umask(0)
         os.umask(mask)
         Path(partial).chmod(0o666 & ~mask)

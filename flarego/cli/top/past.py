@@ -58,25 +58,23 @@ class Past:
         self._at = 0
         self._snapshots: deque[tuple[int, Mapping[PlaceKey, int]]] = deque(maxlen=CHANGE_NS // _SNAPSHOT_NS + 1)
         self._history: deque[Mapping[str, float]] = deque(maxlen=HISTORY)
-        self._counts: Counter[str] = Counter()
+        self._standings: Sequence[Standing] = ()
         self._totals: deque[tuple[int, Mapping[str, float]]] = deque(maxlen=_CHUNKS)
         self._costs: deque[tuple[float, int]] = deque(maxlen=_CHUNKS)
         self._pauses: deque[float] = deque(maxlen=8)
         self.series: Mapping[str, float] = {}
         self.sampler: Mapping[str, object] = {}
 
-    def note(self, chunk: Chunk, standings: Iterable[Standing]) -> None:
+    def note(self, chunk: Chunk, standings: Sequence[Standing]) -> None:
         if self._first < 0:
             self._first = chunk.start
         self._at = chunk.end
         self.series, self.sampler = {**self.series, **chunk.series}, chunk.sampler or self.sampler
-        self._counts = Counter()
-        for standing in standings:
-            if not standing.place.system:
-                self._counts[category_of(standing.place.state, standing.place.reason)] += standing.count
+        self._standings = standings
         if chunk.end // _SECOND_NS != self._second:
             self._second = chunk.end // _SECOND_NS
-            self._history.append({**self._counts, "total": self._counts.total()})
+            counts = self.counts()
+            self._history.append({**counts, "total": counts.total()})
         if not self._snapshots or chunk.end - self._snapshots[-1][0] >= _SNAPSHOT_NS:
             self._snapshots.append((chunk.end, {s.place.key: s.count for s in standings if s.count}))
         self._totals.append((chunk.end, chunk.series))
@@ -87,8 +85,13 @@ class Past:
             if event.get("kind") == "gc" and isinstance(event.get("pause"), int | float)
         )  # fmt: skip
 
-    def counts(self) -> Mapping[str, int]:
-        return dict(self._counts)
+    def counts(self) -> Counter[str]:
+        """Return how many goroutines there are by category, without the runtime's own."""
+        counts: Counter[str] = Counter()
+        for standing in self._standings:
+            if not standing.place.system:
+                counts[category_of(standing.place.state, standing.place.reason)] += standing.count
+        return counts
 
     def history(self) -> Mapping[str, Sequence[float]]:
         """Return by category, and of all of them as `total`, one value a second, the newest last."""
@@ -103,7 +106,7 @@ class Past:
         if not self._history:
             return 0
         newest = list(self._history)[-CHANGE_NS // _SECOND_NS :]
-        return int(self._counts.total() - newest[0]["total"])
+        return int(self.counts().total() - newest[0]["total"])
 
     def watched(self) -> int:
         """Return over how many ns changes are told."""

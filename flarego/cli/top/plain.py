@@ -48,7 +48,7 @@ def to_json(picture: Picture) -> Mapping[str, Any]:
         "rates": dict(picture.rates),
         "sampler": dict(picture.sampler),
         "groups": [_entry(entry) for entry in sorted(picture.entries, key=lambda entry: -entry.count) if entry.count],
-        "suspects": [suspect_json(suspect, info) for suspect, _ in picture.suspects],
+        "suspects": [suspect_json(suspect, info) for suspect in picture.suspects],
         "waits": [_wait(wait) for wait in picture.waits],
     }
 

@@ -50,7 +50,7 @@ class Waits:
                 forms(suspect.place.own.function),
                 forms(suspect.place.created_by.function) if suspect.place.created_by else "",
             )
-            for suspect, _ in picture.suspects
+            for suspect in picture.suspects
         ]
         titles, *table = lay_out(_SUSPECTS, rows, width - 2)
         return [
