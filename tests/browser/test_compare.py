@@ -34,6 +34,7 @@ def changing() -> Source:
 def compared(view: View, stage: Stage) -> Source:
     """Ten seconds before the change pinned as A, live after it is B."""
     source = stage.play(changing(), AT + 31)
+    view.page.set_viewport_size({"width": 1440, "height": 1200})
     view.open(stage.url)
     view.until("flarego.painted().sequence > 10")
     view.ask("flarego.store.setSpan({ from: 15e9, to: 25e9 })")
