@@ -21,7 +21,10 @@ from targets import Target
 
 from browser.conftest import SHOTS, Attached, View
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [
+    pytest.mark.timeout(180),
+    pytest.mark.parametrize("view", [{"viewport": {"width": 1280, "height": 800}}], indirect=True),
+]
 Attach = Callable[..., Attached]
 Serve = Callable[..., Any]
 NEWEST = "flarego.store.data.peek().ring.newest.end"
@@ -178,8 +181,8 @@ def test_before_and_after(serve_demo: Serve, view: View, attach: Attach) -> None
     bar = view.text("fg-compare")
     assert "new" in bar and "▲" in bar
     view.page.locator(".compare-more").click()
-    view.page.locator("fg-changes [data-id=new]").click()
-    row = view.page.locator("fg-changes [role=row]", has_text="abandoned").first
+    view.page.locator("fg-panel fg-changes [data-id=new]").click()
+    row = view.page.locator("fg-panel fg-changes [role=row]", has_text="abandoned").first
     row.wait_for()
     picture(view, "compare")
     row.click()
