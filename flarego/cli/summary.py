@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TOP = 10
 """Lines of each table that people get."""
 _TOP_JSON = 100
-_MAX_WINDOWS = 32
+_MAX_WINDOWS = 16
 WHOLE = 200
 """Columns when no terminal limits them."""
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from flarego.model.chunk import Chunk
 from flarego.model.frame import Frame
-from flarego.model.places import Place, Standing
-from flarego.model.profile import Group
+from flarego.model.places import Place, place_of
+from flarego.model.profile import THREAD, Group, Profile, Row
 
 WINDOWS = 5
 LEAST_NS = 30_000_000_000
@@ -61,7 +61,8 @@ class _Group:
     counts: list[int] = field(default_factory=list)
     waiting: int = 0
     wait: float = 0.0
-    top: Standing | None = None
+    top: Row | None = None
+    most: int = 0
 
     def forget(self) -> None:
         del self.times[:-1], self.counts[:-1]
@@ -93,22 +94,20 @@ class _Group:
         return self.counts[bisect_right(self.times, first + (last - first) * window // WINDOWS) - 1]
 
 
-def origin_of(place: Place) -> Origin:
-    return _origin(place.created_by, place.entry)
-
-
 class Growth:
     """Follows how many goroutines of each origin there are; told from time to time, at about equal intervals."""
 
     def __init__(self) -> None:
         self._groups: dict[Origin, _Group] = {}
+        self._profile: Profile | None = None
 
-    def note(self, at: int, standings: Iterable[Standing], lost: Collection[Origin] = ()) -> None:
-        """Tell how many goroutines stood where at a time, and which origins have lost goroutines since the time before.
+    def note(self, profile: Profile, lost: Collection[Origin] = ()) -> None:
+        """Tell how many goroutines there were at a profile's end, and which origins have lost some since the last time.
 
         Not all that was lost need be known: a count that falls tells too.
         """
-        totals = _by_origin(standings)
+        totals = _by_origin(profile)
+        self._profile = profile
         for origin in self._groups.keys() - totals.keys():
             del self._groups[origin]
         for origin, (count, now) in totals.items():
@@ -116,16 +115,16 @@ class Growth:
             if origin in lost:
                 group.forget()
             group.waiting, group.wait, group.top = now.waiting, now.wait, now.top
-            group.note(at, count)
+            group.note(profile.end, count)
 
     def suspects(self) -> Sequence[Suspect]:
         """Return the groups that only grow, the fastest first."""
         found = []
         for origin, group in self._groups.items():
-            if (evidence := group.evidence()) and group.top:
+            if (evidence := group.evidence()) and group.top and self._profile:
                 start, counts = evidence
-                where = group.top.place, group.top.node
-                found.append(Suspect(origin, *where, start, group.times[-1], counts, group.wait))
+                place = place_of(self._profile, group.top)
+                found.append(Suspect(origin, place, group.top.node, start, group.times[-1], counts, group.wait))
         return sorted(found, key=lambda suspect: suspect.per_minute, reverse=True)
 
 
@@ -155,17 +154,18 @@ def _origin(created_by: Frame | None, entry: Frame | None) -> Origin:
     return created_by.function if created_by else "", entry.function if entry else ""
 
 
-def _by_origin(standings: Iterable[Standing]) -> Mapping[Origin, tuple[int, _Group]]:
+def _by_origin(profile: Profile) -> Mapping[Origin, tuple[int, _Group]]:
     totals: dict[Origin, tuple[int, _Group]] = {}
-    for standing in standings:
-        place = standing.place
-        if place.system or not standing.count:
+    origins = [None if group.system else _origin(group.created_by, group.entry) for group in profile.groups]
+    for row in profile.rows:
+        origin = origins[row.group]
+        if origin is None or not row.count or row.flags & THREAD:
             continue
-        count, group = totals.get(origin_of(place)) or (0, _Group())
-        if place.state == "waiting":
-            group.waiting += standing.count
-        group.wait = max(group.wait, standing.wait)
-        if group.top is None or standing.count > group.top.count:
-            group.top = standing
-        totals[origin_of(place)] = count + standing.count, group
+        count, group = totals.get(origin) or (0, _Group())
+        if row.state == "waiting":
+            group.waiting += row.count
+        group.wait = max(group.wait, row.wait)
+        if row.count > group.most:
+            group.top, group.most = row, row.count
+        totals[origin] = count + row.count, group
     return totals

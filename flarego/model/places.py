@@ -86,8 +86,7 @@ class Placer:
             key = (row.node, row.group, row.state, row.reason, row.flags & THREAD)
             place = self._known.get(key)
             if place is None:
-                stack, group = profile.stack(row.node), profile.groups[row.group]
-                place = self._known[key] = describe(stack, row, group, profile.process.module)
+                place = self._known[key] = place_of(profile, row)
             places.append(place)
         return places
 
@@ -101,6 +100,11 @@ def standings(profile: Profile, places: Sequence[Place] | None = None) -> Sequen
             standing = found[place.key] = Standing(place, row.node)
         standing.add(row)
     return sorted(found.values(), key=lambda standing: standing.wall, reverse=True)
+
+
+def place_of(profile: Profile, row: Row) -> Place:
+    """Return where the goroutines of a row stand."""
+    return describe(profile.stack(row.node), row, profile.groups[row.group], profile.process.module)
 
 
 def describe(stack: Sequence[Frame], row: Row, group: Group, module: str) -> Place:

@@ -127,7 +127,7 @@ def _states(own: Iterable[Standing]) -> Sequence[State]:
 def _suspects(windows: Iterable[Profile]) -> Sequence[Suspect]:
     growth = Growth()
     for window in windows:
-        growth.note(window.end, standings(window))
+        growth.note(window)
     return growth.suspects()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from wire.streams import INFO
 
 from flarego.model.leaks import Departures, Growth, Suspect
-from flarego.model.places import standings
 from flarego.model.profile import Profile, Reader
 from model.recorded import Seen, chunk
 
@@ -18,7 +17,7 @@ def watched(*moments: Sequence[Seen], step: float = STEP_S) -> Sequence[Suspect]
     growth = Growth()
     for number, seen in enumerate(moments):
         profile = Profile.read(INFO, chunk(*seen, number=number, seconds=step))
-        growth.note(profile.end, standings(profile))
+        growth.note(profile)
     return growth.suspects()
 
 
@@ -88,7 +87,7 @@ def test_who_loses_a_member_that_was_known_starts_again() -> None:
         profile = reader.read(told)
         lost = departures.note(told, profile.groups)
         assert lost == ({("main.serve", "main.handle")} if moment == 5 else set())
-        growth.note(profile.end, standings(profile), lost)
+        growth.note(profile, lost)
     assert not growth.suspects()
 
 

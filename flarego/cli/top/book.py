@@ -130,7 +130,7 @@ class Book:
         self._past.note(chunk, self._standings)
         if chunk.end - self._grown >= _GROWTH_NS:
             self._grown = chunk.end
-            self._growth.note(chunk.end, self._standings, self._lost)
+            self._growth.note(profile, self._lost)
             self._lost.clear()
 
     def picture(self) -> Picture | None:
