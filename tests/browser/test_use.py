@@ -237,7 +237,7 @@ def test_the_timeline_reads_out_a_moment(view: View, stage: Stage) -> None:
     view.page.mouse.move(box["x"] + 900, box["y"] + 30)
     view.settle()
     card = view.text(".timeline-card")
-    for fact in ("lock", "select", "idle", "heap live", "heap goal", "run queue"):
+    for fact in ("lock", "select", "idle", "Heap\nlive", "goal", "Run queue", "cores"):
         assert fact in card
     view.shot("readout")
 
