@@ -60,7 +60,7 @@ class Waits:
         ]
 
     def _waits(self, picture: Picture, pattern: str, width: int) -> list[Line]:
-        found = [wait for wait in picture.waits if wait.count and _matches(wait, pattern)]
+        found = [wait for wait in picture.waits if _is_shared(wait) and _matches(wait, pattern)]
         if not found:
             return [[Span("Nothing that several goroutines wait on." if not pattern else "Nothing matches.", "dim")]]
         rows = []
@@ -79,6 +79,11 @@ class Waits:
         titles, *table = lay_out(_WAITS, rows, width - 2)
         lines: list[Line] = [[Span("What goroutines wait on", "bold")], [Span("  " + join(titles), "dim")]]
         return lines + [[Span("  " + GAP.join(row))] for row in table]
+
+
+def _is_shared(wait: Wait) -> bool:
+    """Tell whether others can end the wait; a timer or a connection is one goroutine's own."""
+    return wait.count > 1 or (wait.count == 1 and wait.kind not in ("timer", "poll"))
 
 
 def _matches(wait: Wait, pattern: str) -> bool:
