@@ -15,6 +15,8 @@ from flarego.model.chunk import WIDTHS, Chunk, Gap, Gone, Message, ProcessInfo
 VERSION = 1
 MAX_MESSAGE = 64 << 20
 """Bytes. A first chunk of 100,000 distinct stacks is about 10 MB."""
+MAX_DEPTH = 16
+"""Levels of maps and lists in a message, itself one of them."""
 _MAX_ITEMS = 4 << 20
 _PROCESS_TEXTS = ("process", "name", "command", "host", "runtime", "runtime_version", "module", "build_id", "task")
 _T = TypeVar("_T")
@@ -147,7 +149,7 @@ def _chunk(value: dict[str, Any]) -> Chunk:
         events=_maps(value, "events"),
         waits=_maps(value, "waits"),
         processors=_maps(value, "processors"),
-        sampler=_get(value, "sampler", dict) if "sampler" in value else {},
+        sampler=_map(value, "sampler"),
     )
 
 
@@ -160,9 +162,24 @@ def _texts(value: Mapping[str, Any], key: str) -> Sequence[str]:
 
 def _maps(value: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
     maps = value.get(key, [])
-    if not isinstance(maps, list) or not all(isinstance(entry, dict) for entry in maps):
+    if not isinstance(maps, list) or not all(isinstance(entry, dict) and shallow(entry) for entry in maps):
         raise BadMessage(f"{key!r} should be a list of maps")
     return maps
+
+
+def _map(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = value.get(key, {})
+    if not isinstance(found, dict) or not shallow(found):
+        raise BadMessage(f"{key!r} should be a map")
+    return found
+
+
+def shallow(value: object, levels: int = MAX_DEPTH - 2) -> bool:
+    """Return whether lists and maps are nested no deeper than that, so that whoever walks them may recurse."""
+    if not isinstance(value, dict | list):
+        return True
+    entries = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(shallow(entry, levels - 1) for entry in entries)
 
 
 def _numbers(value: Mapping[str, Any], key: str) -> Mapping[str, float]:

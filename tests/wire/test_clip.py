@@ -19,6 +19,7 @@ from flarego.model.merge import Merger
 from flarego.model.profile import Profile
 from flarego.wire.clip import Clip, ClipError, ClipTooNew, ClipWriteFailed, ClipWriter
 from flarego.wire.clip.records import HEADER, MAGIC, MAX_PAYLOAD, START, TRAILER, read_header, write_record
+from flarego.wire.clip.records import messages as messages_of
 from flarego.wire.codec import decode, encode
 
 SECONDS = 70
@@ -235,6 +236,17 @@ def test_a_msgpack_bomb_is_an_error(packed: bytes) -> None:
     write_record(file, b"HEAD", 0, packed, len(packed))
     with pytest.raises(ClipError):
         opened(file.getvalue())
+
+
+@pytest.mark.parametrize("levels, well", [(14, True), (15, False), (900, False)])
+def test_what_is_nested_deeply_is_refused(stream: list[Message], levels: int, well: bool) -> None:
+    deep = b"\x81\xa1a" * levels + b"\xc0"
+    packed = encode(Chunk("7-1", 0, 0, 0, 1, events=[{"x": 1}])).replace(b"\x81\xa1x\x01", deep)
+    if well:
+        assert list(messages_of(packed))
+    else:
+        with pytest.raises(ClipError, match="events"):
+            list(messages_of(packed))
 
 
 def test_a_full_disk_is_one_clear_error(stream: list[Message]) -> None:

@@ -13,7 +13,7 @@ import msgpack
 from flarego.model.chunk import STATES, Chunk, Gone, ProcessInfo
 from flarego.model.merge import MAX_EVENTS
 from flarego.wire.clip.records import MAX_GENERATIONS, ClipError, get, messages, unpack
-from flarego.wire.codec import encode
+from flarego.wire.codec import encode, shallow
 
 MAX_POINTS = 4096
 _MAX_SERIES = 256
@@ -172,7 +172,9 @@ class Index:
         if packed := _entry(value, "timeline", process):
             self.timeline[process] = _read_timeline(packed)
         if isinstance(events := _entry(value, "events", process), list):
-            self.events[process] = [event for event in events[-MAX_EVENTS:] if isinstance(event, dict)]
+            self.events[process] = [
+                event for event in events[-MAX_EVENTS:] if isinstance(event, dict) and shallow(event)
+            ]
         if isinstance(gone := _entry(value, "gone", process), dict):
             self.gone[process] = Gone(process, get(gone, "at", int), get(gone, "why", str))
         span = _entry(value, "span", process)

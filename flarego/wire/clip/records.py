@@ -28,7 +28,6 @@ MAX_PAYLOAD = 64 << 20
 MAX_STREAM = 512 << 20
 MAX_RECORDS = 1_000_000
 MAX_GENERATIONS = 100_000
-_MAX_DEPTH = 16
 _MAX_WINDOW = 27
 """Base-2 logarithm of the largest zstd window we give memory for: 128 MiB."""
 _T = TypeVar("_T")
