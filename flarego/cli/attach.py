@@ -174,9 +174,7 @@ def open_in_browser(url: str) -> None:
     threading.Thread(target=show, daemon=True).start()
 
 
-async def until(
-    stop: asyncio.Event, pump: asyncio.Future[Gone], duration: float | None, *, stays: bool
-) -> Gone | None:
+async def until(stop: asyncio.Event, pump: asyncio.Future[Gone], duration: float | None, *, stays: bool) -> Gone | None:
     """Wait for the first of: a signal, the duration, the target's end (and then on, when the page stays)."""
     try:
         async with asyncio.timeout(duration):
