@@ -6,8 +6,9 @@ import asyncio
 import re
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -16,9 +17,9 @@ from aiohttp import web
 
 from flarego.gateway.guard import refused
 from flarego.gateway.hub import History, Hub
-from flarego.model.chunk import Chunk, ProcessInfo
+from flarego.model.chunk import Chunk, Message, ProcessInfo
 from flarego.model.merge import within
-from flarego.wire.clip import ClipWriter
+from flarego.wire.clip import Clip, ClipWriter
 from flarego.wire.codec import decode
 
 _TYPE = "application/octet-stream"
@@ -69,6 +70,8 @@ def add_clips(app: web.Application, hub: Hub, replay: Replay | None) -> None:
         path = replay.clips.get(request.match_info["name"]) if replay else None
         if path is None or not path.is_file():
             return refused(404, "there is no such clip")
+        if request.query:
+            return await _save(request, path)
         return web.FileResponse(path, headers={"Content-Type": _TYPE})
 
     app.router.add_get("/session", session)
@@ -76,10 +79,11 @@ def add_clips(app: web.Application, hub: Hub, replay: Replay | None) -> None:
     app.router.add_get("/clip", _save)
 
 
-async def _save(request: web.Request) -> web.StreamResponse:
-    """Answer with a clip of what is kept: `?process=ID&from=NS&to=NS`, times since the process's epoch."""
-    history = request.app[_HUB].history(request.query.get("process", ""))
-    if history is None:
+async def _save(request: web.Request, path: Path | None = None) -> web.StreamResponse:
+    """Answer with a clip of what is kept, or of what a clip holds: `?process=ID&from=NS&to=NS`, since its epoch."""
+    process = request.query.get("process", "")
+    history = request.app[_HUB].history(process)
+    if path is None and history is None:
         return refused(404, "nothing is kept of that process", "wait for the first picture, or name a process")
     bounds = [request.query.get(name) for name in ("from", "to")]
     if not all(bound is None or _NANOSECONDS.fullmatch(bound) for bound in bounds):
@@ -87,7 +91,11 @@ async def _save(request: web.Request) -> web.StreamResponse:
     start, end = (None if bound is None else int(bound) for bound in bounds)
     with tempfile.TemporaryFile() as file:
         async with request.app[_SAVING]:  # one at a time: it holds the interpreter's lock for a while
-            name = await asyncio.to_thread(write_history, history, start, end, file)
+            if path is not None:
+                name = await asyncio.to_thread(write_part, path, process, start, end, file)
+            else:
+                assert history is not None
+                name = await asyncio.to_thread(write_history, history, start, end, file)
         if name is None:
             return refused(404, "nothing is kept of that span", "save a later one, or everything")
         return await _send(request, file, name)
@@ -97,18 +105,34 @@ def write_history(history: History, start: int | None, end: int | None, file: Bi
     """Write the span of a history as a clip, and return a name for it; None when there is nothing."""
     info = decode(history.info)
     assert isinstance(info, ProcessInfo)
+    decoded = (chunk for data in history.chunks if isinstance(chunk := decode(data), Chunk))
+    gone = decode(history.gone) if history.gone else None
+    return _write(info, chain(within(decoded, start, end), [gone] if gone else []), start, end, file)
+
+
+def write_part(path: Path, process: str, start: int | None, end: int | None, file: BinaryIO) -> str | None:
+    """Write the span of a clip's process as a clip, and return a name for it; None when there is nothing.
+
+    Raises ClipError where the clip is damaged.
+    """
+    with Clip.open(path) as clip:
+        info = next((info for info in clip.processes if process in ("", info.process)), None)
+        return _write(info, clip.messages(info.process, start, end), start, end, file) if info else None
+
+
+def _write(
+    info: ProcessInfo, messages: Iterable[Message], start: int | None, end: int | None, file: BinaryIO
+) -> str | None:
     writer = ClipWriter(file)
     writer.write(info)
-    decoded = (chunk for data in history.chunks if isinstance(chunk := decode(data), Chunk))
     first: Chunk | None = None
-    for chunk in within(decoded, start, end):
-        first = first or chunk
-        writer.write(chunk)
-        time.sleep(_BREATH_S)  # lets go of the interpreter's lock: the live stream comes first
+    for message in messages:
+        if isinstance(message, Chunk):
+            first = first or message
+            time.sleep(_BREATH_S)  # lets go of the interpreter's lock: the live stream comes first
+        writer.write(message)
     if first is None:
         return None
-    if history.gone and (gone := decode(history.gone)):
-        writer.write(gone)
     if start is not None and end is not None:
         writer.show(info.process, start, end)
     writer.close()

@@ -84,7 +84,10 @@ async def test_our_own_failures_are_told_without_a_traceback(failure: Exception,
 _SERVED = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 
 
-@pytest.mark.parametrize("path", sorted(p.relative_to(STATIC).as_posix() for p in STATIC.rglob("*.*") if p.suffix in _SERVED))
+_PAGE = sorted(p.relative_to(STATIC).as_posix() for p in STATIC.rglob("*.*") if p.suffix in _SERVED)
+
+
+@pytest.mark.parametrize("path", _PAGE)
 async def test_every_file_of_the_page_is_served_with_its_type(client: Client, path: str) -> None:
     response = await client.get(f"/{path}")
     assert response.status == 200

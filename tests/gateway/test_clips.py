@@ -15,7 +15,7 @@ from wire.streams import INFO, INTERVAL_NS, Source
 from flarego.gateway.clips import Replay
 from flarego.gateway.server import Gateway
 from flarego.model.chunk import Chunk
-from flarego.wire.clip import Clip
+from flarego.wire.clip import Clip, ClipWriter
 from flarego.wire.codec import encode
 from gateway.conftest import Client
 
@@ -109,6 +109,25 @@ async def test_clips_are_served_in_ranges(replaying: Client) -> None:
     assert last.headers["Content-Range"] == "bytes 10237-10239/10240"
     beyond = await replaying.get("/" + entry["url"], headers={"Range": "bytes=20000-20001"})
     assert (beyond.status, beyond.headers["Content-Range"]) == (416, "bytes */10240")
+
+
+async def test_a_span_of_a_clip_is_saved(tmp_path: Path) -> None:
+    path = tmp_path / "a.fgo"
+    source = Source(seed=3)
+    with path.open("wb") as file:
+        writer = ClipWriter(file)
+        for message in (INFO, *(source.chunk() for _ in range(12))):
+            writer.write(message)
+        writer.close()
+    gateway = Gateway("127.0.0.1:0", replay=Replay.of([path]))
+    await gateway.start()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        client = Client(gateway, session)
+        response = await client.get(f"/clips/a.fgo?process={INFO.process}&from={3 * INTERVAL_NS}&to={5 * INTERVAL_NS}")
+        _, chunks = saved(await response.read())
+        assert [chunk.sequence for chunk in chunks] == [3, 4]
+        assert (await client.get("/clips/a.fgo?process=nobody")).status == 404
+    await gateway.stop()
 
 
 @pytest.mark.parametrize("path", ["/session", "/clip", "/clips/a%20%26%20b.fgo"])

@@ -73,11 +73,16 @@ export class Clip {
   /** A generation merged into one chunk; null where there is none. @param {Generation} generation @returns {Promise<Chunk | null>} */
   async summary({ summary }) {
     if (summary === 0) return null;
-    const head = await this.bytes.read(summary, HEADER);
-    const record = header(head, 0, summary, this.bytes.size);
-    if (record?.kind !== "SUMM") throw new ClipError(`the clip is damaged at byte ${summary}`);
-    const bytes = await this.bytes.read(summary, HEADER + record.length);
-    return readAll(decompress(payload(bytes, 0, record), record.raw)).find((message) => message.type === "chunk") ?? null;
+    return (await this.#summed(summary)).find((message) => message.type === "chunk") ?? null;
+  }
+
+  /** The messages of the summary at an offset. @param {number} offset */
+  async #summed(offset) {
+    const head = await this.bytes.read(offset, HEADER);
+    const record = header(head, 0, offset, this.bytes.size);
+    if (record?.kind !== "SUMM") throw new ClipError(`the clip is damaged at byte ${offset}`);
+    const bytes = await this.bytes.read(offset, HEADER + record.length);
+    return readAll(decompress(payload(bytes, 0, record), record.raw));
   }
 
   /** Finds generations by walking from record to record: for a clip whose recording was cut short. */
@@ -122,13 +127,12 @@ export class Clip {
     throw new ClipError(`a clip of more than ${MAX_RECORDS} records`);
   }
 
-  /** Learns what each generation tells of: from its own messages. @param {Generation[]} generations @returns {Promise<Recorded[]>} */
+  /** Learns what each generation tells of: from its summary or its own messages. @param {Generation[]} generations @returns {Promise<Recorded[]>} */
   async #survey(generations) {
     /** @type {Map<string, Recorded>} */
     const recorded = new Map();
     for (const generation of generations) {
-      const bytes = await this.bytes.read(generation.offset, generation.size);
-      const { messages, problem, end } = decodeStream(bytes, generation.offset, this.bytes.size, generation.stream);
+      const { messages, problem, end } = await this.#told(generation);
       if (problem !== "") {
         this.problem += ` ${problem[0].toUpperCase()}${problem.slice(1)}.`;
         generation.size = end - generation.offset;
@@ -143,6 +147,13 @@ export class Clip {
       known.gone = messages.find((message) => message.type === "gone") ?? known.gone;
     }
     return [...recorded.values()];
+  }
+
+  /** What a generation tells: by its summary where there is one, else as far as it is whole. @param {Generation} generation */
+  async #told({ offset, size, stream, summary }) {
+    const summed = summary === 0 ? [] : await this.#summed(summary).catch(() => []);
+    if (summed.length > 0) return { messages: summed, problem: "", end: offset + size };
+    return decodeStream(await this.bytes.read(offset, size), offset, this.bytes.size, stream);
   }
 }
 
