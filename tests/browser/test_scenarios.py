@@ -1,6 +1,6 @@
 """Five things people do with FlareGo, from end to end: the real program, real targets, a real browser.
 
-The best of their pictures are in docs/img: `FLAREGO_IMG=docs/img` writes them there.
+The best of their pictures are in deployments/readme: `FLAREGO_IMG=deployments/readme` writes them there.
 """
 
 from __future__ import annotations
