@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { blobBytes, base64Bytes, ClipError } from "../../flarego/static/core/clip/bytes.js";
 import { Clip } from "../../flarego/static/core/clip/clip.js";
-import { crc32, HEADER, START, StreamDecoder } from "../../flarego/static/core/clip/records.js";
+import { crc32, header, HEADER, START, StreamDecoder } from "../../flarego/static/core/clip/records.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PYTHON = process.env.PYTHON ?? "python3";
@@ -74,6 +74,14 @@ test("a clip cut anywhere gives what lies before the cut, and says so", async ()
   assert.ok(known >= SECONDS / PERIOD - 3);
 });
 
+/** Makes the checksums right again, so that what is inside a record is what is to be refused. @param {Uint8Array} bytes */
+function forgive(bytes) {
+  const view = new DataView(bytes.buffer);
+  for (let record = header(bytes, START, 0, bytes.length); record !== null; record = header(bytes, record.end, 0, bytes.length)) {
+    view.setUint32(record.offset + 16, crc32(bytes.subarray(record.offset + HEADER, record.end)), true);
+  }
+}
+
 test("bytes changed anywhere are an error with words, or do no harm", async () => {
   let state = 42;
   const random = (/** @type {number} */ n) => (state = (state * 1103515245 + 12345) % 2 ** 31) % n;
@@ -81,15 +89,18 @@ test("bytes changed anywhere are an error with words, or do no harm", async () =
   for (let round = 0; round < 60; round++) {
     const bytes = whole.slice(0, random(4) === 0 ? random(whole.length) : whole.length);
     for (let n = 0; n <= random(4); n++) if (bytes.length > 0) bytes[random(2) ? random(bytes.length) : bytes.length - 1 - random(Math.min(400, bytes.length))] = random(256);
+    if (random(2) === 0) forgive(bytes);
     try {
-      await sequences(await open(bytes));
+      const clip = await open(bytes);
+      await sequences(clip);
+      for (const generation of clip.recorded[0].generations) await clip.summary(generation);
     } catch (error) {
       assert.ok(error instanceof ClipError, String(error));
       assert.ok(error.message.length > 10);
       refused++;
     }
   }
-  assert.ok(refused > 2 && refused < 60, `${refused} refused`);
+  assert.ok(refused > 0 && refused < 60, `${refused} refused`);
 });
 
 test("a later version, another file, nothing: refused by name", async () => {

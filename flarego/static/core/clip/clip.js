@@ -1,7 +1,7 @@
 /** A clip opened: its index and, when asked for, its generations. A file that was cut gives what it has. */
 
 import { readAll } from "../chunk.js";
-import { readIndex } from "./index.js";
+import { guarded, readIndex } from "./index.js";
 import { ClipError, HEADER, MAGIC, MAX_PAYLOAD, START, StreamDecoder, TRAILER, VERSION, decompress, header, payload } from "./records.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
@@ -82,7 +82,8 @@ export class Clip {
     const record = header(head, 0, offset, this.bytes.size);
     if (record?.kind !== "SUMM") throw new ClipError(`the clip is damaged at byte ${offset}`);
     const bytes = await this.bytes.read(offset, HEADER + record.length);
-    return readAll(decompress(payload(bytes, 0, record), record.raw));
+    const raw = decompress(payload(bytes, 0, record), record.raw);
+    return guarded(() => readAll(raw));
   }
 
   /** Finds generations by walking from record to record: for a clip whose recording was cut short. */

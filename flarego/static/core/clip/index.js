@@ -18,7 +18,7 @@ import { MAX_GENERATIONS } from "./records.js";
 const MAX_POINTS = 8192;
 
 /** Runs what reads untrusted bytes; whatever is wrong with them is a ClipError. @template T @param {() => T} body @returns {T} */
-function guarded(body) {
+export function guarded(body) {
   try {
     return body();
   } catch (error) {
