@@ -110,6 +110,8 @@ def test_what_is_wrong_with_a_file_is_said(
     view.until(f"/{says}/.test(document.body.textContent)")
     view.settle()
     view.shot(name)
+    state = view.text(".live")
+    assert state == ("clip" if name == "cut" else "live"), "what cannot be opened changes nothing"
 
 
 def test_live_can_be_stepped_back_and_played_on(view: View, stage: Stage) -> None:

@@ -1,6 +1,7 @@
 /** What the page was opened for: to watch, to replay clips, to compare two. Decides where messages come from. */
 
 import { base64Bytes, blobBytes, urlBytes } from "./clip/bytes.js";
+import { Clip } from "./clip/clip.js";
 import { Recording } from "./clip/recording.js";
 import { effect, Signal } from "./signal.js";
 import { Stream } from "./socket.js";
@@ -53,7 +54,7 @@ export class Session {
     page.addEventListener("drop", (event) => {
       if (!event.dataTransfer?.files.length) return;
       event.preventDefault();
-      for (const file of event.dataTransfer.files) this.addFile(file);
+      for (const file of event.dataTransfer.files) void this.addFile(file);
     });
   }
 
@@ -74,9 +75,14 @@ export class Session {
     this.show(clip.name);
   }
 
-  /** Adds a file that the user dropped or chose. @param {File} file */
-  addFile(file) {
-    this.add({ name: file.name, open: () => blobBytes(file) });
+  /** Adds a file that the user dropped or chose. One that cannot be opened changes nothing. @param {File} file */
+  async addFile(file) {
+    try {
+      await Clip.open(blobBytes(file));
+      this.add({ name: file.name, open: () => blobBytes(file) });
+    } catch (error) {
+      this.store.said.value = { text: `${file.name} cannot be opened: ${error instanceof Error ? error.message : error}.` };
+    }
   }
 
   /** @param {string} name */

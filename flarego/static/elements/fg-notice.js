@@ -53,6 +53,8 @@ class NoticeElement extends FgElement {
       };
     }
     if (phase === "closed") {
+      const clip = this.app.session?.shown.value ?? "";
+      if (clip !== "") return { kind: "bad", title: `${clip} cannot be opened`, text: sentence(problem), action: "Try again" };
       return {
         kind: "bad", title: any ? "The stream has ended" : "There is no stream",
         text: `${problem ? sentence(problem) : "Whoever shows this page has ended it."}${any ? " What came before stays here." : ""}`,

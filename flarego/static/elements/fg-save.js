@@ -42,7 +42,7 @@ export class Save extends FgElement {
 
   open() {
     const file = this.file?.files?.[0];
-    if (file !== undefined) this.app.session?.addFile(file);
+    if (file !== undefined) void this.app.session?.addFile(file);
     if (this.file) this.file.value = "";
   }
 

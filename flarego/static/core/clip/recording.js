@@ -61,7 +61,7 @@ export class Recording {
       if (!this.#closed) await this.#begin(clip);
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
-      if (!this.#closed) this.#say("closed", `${this.name}: ${problem}`);
+      if (!this.#closed) this.#say("closed", problem);
     }
   }
 
