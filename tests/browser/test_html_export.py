@@ -68,13 +68,14 @@ def test_a_part_is_exported_and_the_clip_can_be_saved_from_the_page(offline: Vie
     offline.until(READ)
     span = offline.ask("flarego.store.fold.span")
     assert span["end"] - span["start"] == pytest.approx(10e9, abs=0.5e9)
-    offline.page.locator("fg-save summary").click()
-    with offline.page.expect_download() as download:
-        offline.page.get_by_role("button", name="Save the whole clip").click()
-    download.value.save_as(tmp_path / "saved.fgo")
-    with Clip.open(str(tmp_path / "saved.fgo")) as saved:
-        assert saved.problem == ""
-        assert saved.span(saved.processes[0].process) == (span["start"], span["end"])
+    for button in ("Save the whole clip", "Save the span shown"):
+        offline.page.locator("fg-save summary").click()
+        with offline.page.expect_download() as download:
+            offline.page.get_by_role("button", name=button).click()
+        download.value.save_as(tmp_path / "saved.fgo")
+        with Clip.open(str(tmp_path / "saved.fgo")) as saved:
+            assert saved.problem == ""
+            assert saved.span(saved.processes[0].process) == (span["start"], span["end"])
 
 
 def test_names_of_the_target_are_text_in_the_page(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { blobBytes, base64Bytes, ClipError } from "../../flarego/static/core/clip/bytes.js";
 import { Clip } from "../../flarego/static/core/clip/clip.js";
+import { copySpan } from "../../flarego/static/core/clip/copy.js";
 import { crc32, header, HEADER, START, StreamDecoder } from "../../flarego/static/core/clip/records.js";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -128,4 +131,28 @@ test("a record that makes more of itself than it promised is refused", async () 
   const wide = payload.slice();
   wide[5] = 0xff; // the window's size
   assert.throws(() => new StreamDecoder().decode(wide, raw), /too much memory/);
+});
+
+test("a part of a clip is a clip: for this reader and for Python's", async () => {
+  const clip = await open(whole);
+  const [recorded] = clip.recorded;
+  const [, second] = recorded.generations;
+  const part = await copySpan(clip.bytes, recorded, { from: second.start + 1e9, to: Infinity });
+  const copied = await Clip.open(blobBytes(part));
+  assert.equal(copied.problem, "");
+  assert.deepEqual(await sequences(copied), (await sequences(clip)).filter((sequence) => sequence >= 150));
+  assert.deepEqual(copied.recorded[0].process, recorded.process);
+  assert.ok((copied.recorded[0].timeline?.start[0] ?? 0) >= second.start - 1e9);
+  const folder = mkdtempSync(join(tmpdir(), "clip-"));
+  writeFileSync(join(folder, "part.fgo"), new Uint8Array(await part.arrayBuffer()));
+  const said = execFileSync(PYTHON, ["-c", `
+import sys
+from flarego.wire.clip import Clip
+with Clip.open(sys.argv[1]) as clip:
+    process = clip.processes[0].process
+    print(clip.problem, len(list(clip.messages(process))), len(clip.timeline(process).start) > 2, clip.shown(process), sep="|")
+`, join(folder, "part.fgo")], { encoding: "utf8" });
+  rmSync(folder, { recursive: true });
+  assert.equal(said.trim(), `|${1 + (await sequences(copied)).length}|True|(${second.start + 1e9}, ${second.end})`);
+  await assert.rejects(copySpan(clip.bytes, recorded, { from: 1e12, to: 2e12 }), ClipError);
 });

@@ -1,5 +1,6 @@
 /** Saving what is shown, or all that is kept, as a clip; opening one. */
 
+import { copySpan } from "../core/clip/copy.js";
 import { h, setText } from "../core/dom.js";
 import { size as sizeOf } from "../model/format.js";
 import { FgElement } from "./base.js";
@@ -70,11 +71,13 @@ export class Save extends FgElement {
     if (process === null) throw new Error("there is nothing yet");
     if (played !== null && !shown) return { blob: await played.bytes.whole(), name: played.name };
     const { from, to } = store.wanted();
+    const path = played === null ? "clip" : this.app.session?.addressOf(played.name) ?? "";
+    if (played !== null && path === "") { // No server has it.
+      return { blob: await copySpan(played.bytes, played.recorded, { from, to }), name: `part of ${played.name}` };
+    }
     const query = new URLSearchParams({ process: process.process });
     if (shown && from > 0) query.set("from", String(Math.floor(from)));
     if (shown) query.set("to", String(Math.max(0, Math.ceil(to))));
-    const path = played === null ? "clip" : this.app.session?.addressOf(played.name) ?? "";
-    if (path === "") throw new Error("only all of a clip that was opened here can be saved");
     const response = await fetch(`${path}?${query}`);
     if (!response.ok) throw new Error((await response.json().catch(() => null))?.error ?? `the server answered ${response.status}`);
     const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "clip.fgo";

@@ -1,6 +1,6 @@
 /** A clip's index: where each generation lies, and what all of it looks like without reading any of them. */
 
-import { ChunkError, read, readAll } from "../chunk.js";
+import { ChunkError, readAll } from "../chunk.js";
 import { decode, MsgpackError } from "../msgpack.js";
 import { ClipError } from "./bytes.js";
 import { MAX_GENERATIONS } from "./records.js";
@@ -34,8 +34,8 @@ export function readIndex(bytes, size) {
     /** @type {Map<string, Recorded>} */
     const tracks = new Map();
     for (const packed of list(index.processes)) {
-      const process = packed instanceof Uint8Array ? read(packed) : null;
-      if (process?.type !== "process") throw new ClipError("the clip's index names no processes");
+      const process = packed instanceof Uint8Array ? readAll(packed).find((message) => message.type === "process") : undefined;
+      if (process === undefined) throw new ClipError("the clip's index names no processes");
       tracks.set(process.process, { process, generations: [], overview: null, timeline: null, gone: null, span: null });
     }
     const generations = list(index.generations);

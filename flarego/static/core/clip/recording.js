@@ -19,7 +19,7 @@ import { Clip } from "./clip.js";
 /** @typedef {import("./bytes.js").Bytes} Bytes */
 /** @typedef {import("./index.js").Generation} Generation */
 /** @typedef {import("./index.js").Recorded} Recorded */
-/** @typedef {{name: string, span: Span, bytes: Bytes, problem: string, progress: number}} Played what is being replayed; progress 0 to 1 */
+/** @typedef {{name: string, span: Span, bytes: Bytes, recorded: Recorded, problem: string, progress: number}} Played what is being replayed; progress 0 to 1 */
 
 /** Larger once decompressed: held in part only. */
 const WHOLE = 48 << 20;
@@ -90,7 +90,7 @@ export class Recording {
     this.#say("open");
     store.timeline.replay = store.playback;
     store.gone.value = null;
-    store.recording.value = { name: this.name, span, bytes: clip.bytes, problem: clip.problem, progress: 0 };
+    store.recording.value = { name: this.name, span, bytes: clip.bytes, recorded, problem: clip.problem, progress: 0 };
     if (generations.reduce((sum, { raw }) => sum + raw, 0) <= WHOLE) await this.#takeAll(data, generations);
     else await this.#takeParts(data);
   }
