@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from flarego.agent.find import Found
 from flarego.agent.space import AddressSpace
-from flarego.errors import CorruptBinary, FlareError, ProcessGone, UnsupportedGo
+from flarego.errors import CorruptBinary, FlareError, NotAttachable, ProcessGone, UnsupportedGo
 from flarego.golang.host import refusal
 
 if TYPE_CHECKING:
     from flarego.golang import GoProcess
 
 _STARTING_S = 1.0
-"""So long after its start a process's runtime may not have set itself up yet."""
+"""So long after its start a process may not be mapped whole, or its runtime not have set itself up."""
 _RETRY_S = 0.02
 
 
@@ -28,7 +28,7 @@ def attach_to(found: Found) -> GoProcess:
     while True:
         try:
             return _attach(found)
-        except UnsupportedGo:
+        except (NotAttachable, UnsupportedGo):
             if time.time() - found.started > _STARTING_S:
                 raise
             time.sleep(_RETRY_S)

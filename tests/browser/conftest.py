@@ -18,6 +18,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from browser.stage import Stage
 
 CHROMIUM = Path("/usr/bin/chromium")
+ROW = 19
+"""Pixels of a row of the flame graph."""
 SHOTS = Path(__file__).resolve().parent / "shots"
 
 
@@ -72,7 +74,15 @@ class View:
         return [frame["name"] for frame in self.frames()]
 
     def frame(self, name: str) -> dict[str, Any]:
-        return max((frame for frame in self.frames() if frame["name"] == name), key=lambda frame: frame["width"])
+        """The widest frame of that name, scrolled to if there is too little room to show it whole."""
+        height: float = self.ask("document.querySelector('.flame-canvas').clientHeight")
+        for _ in range(12):
+            found = [frame for frame in self.frames() if frame["name"] == name and 0 <= frame["y"] <= height - ROW]
+            if found:
+                return max(found, key=lambda frame: frame["width"])
+            self.page.locator(".flame-canvas").hover(position={"x": 2, "y": height / 2})
+            self.page.mouse.wheel(0, 2 * ROW)
+        raise AssertionError(f"no frame {name}")
 
     def fills(self, name: str) -> bool:
         """Whether a frame is as wide as the graph, but for its scroll bar."""

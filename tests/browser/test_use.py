@@ -84,7 +84,7 @@ def test_crumbs_backspace_and_escape_lead_back(view: View, stage: Stage) -> None
 
 def test_search_highlights_and_tells_the_matched_share(view: View, stage: Stage) -> None:
     live(view, stage)
-    view.press("/")
+    view.press(" ", "/")
     view.page.keyboard.type("/priceCache|json/")
     view.settle()
     frames = view.frames()

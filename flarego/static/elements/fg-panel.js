@@ -28,7 +28,7 @@ export class Panel extends FgElement {
   build() {
     this.grip = h("div", {
       class: "panel-grip", title: "Drag, or press ↑ and ↓, to resize", tabIndex: 0,
-      role: "separator", "aria-orientation": "horizontal", "aria-label": "Height of the panel", "aria-valuenow": 31,
+      role: "separator", "aria-orientation": "horizontal", "aria-label": "Height of the panel", "aria-valuenow": 24,
     });
     this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Panels" }, ...PANELS.map(({ id, title, hint }) =>
       h("button", {
