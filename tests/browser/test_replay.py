@@ -15,6 +15,8 @@ from browser.conftest import View
 from browser.recorded import record
 from browser.stage import Stage
 from browser.synthetic import Source
+from flarego.wire.clip import ClipWriter
+from flarego.wire.codec import decode
 
 SECONDS = 70
 READ = "flarego.store.recording.peek()?.progress === 1 && flarego.painted().sequence >= 0"
@@ -87,6 +89,28 @@ def test_a_dropped_clip_opens_beside_live_and_live_is_a_click_away(
     view.page.get_by_role("button", name="Back to live").click()
     view.until("flarego.store.recording.peek() === null && flarego.store.connection.peek().phase === 'open'")
     view.until("document.querySelector('.live').textContent === 'live'")
+
+
+def test_live_is_live_again_after_a_clip_of_the_same_process(view: View, stage: Stage, tmp_path: Path) -> None:
+    source = stage.play(Source(), 20)
+    path = tmp_path / "same.fgo"
+    with path.open("wb") as file:
+        writer = ClipWriter(file)
+        for data in stage.opening:
+            message = decode(data)
+            assert message is not None
+            writer.write(message)
+        writer.close()
+    view.open(stage.url)
+    view.page.locator("fg-save input[type=file]").set_input_files(path)
+    view.until("flarego.store.recording.peek()?.name === 'same.fgo' && " + READ)
+    assert view.ask("flarego.store.process.peek().process") == source.process
+    view.page.get_by_role("button", name="Back to live").click()
+    view.until("flarego.store.recording.peek() === null && flarego.store.arrived.peek() > 0")
+    assert view.ask("flarego.store.data.peek().overview") is None
+    assert view.text(".live") == "live"
+    before = view.ask("flarego.painted().sequence")
+    view.until(f"flarego.painted().sequence > {before} + 3")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@
 
 import { COLOURS } from "./graph.js";
 import { MEASURES, WIDTHS } from "./compare.js";
+import { DEFAULT_WINDOW } from "./store.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./data.js").Span} Span */
@@ -22,7 +23,7 @@ const S = 1e9;
 const VIEWS = /** @type {const} */ (["state", "cpu", "blocked"]);
 const WEIGHTS = /** @type {const} */ (["wall", "cpu", "waiting", "count"]);
 const SHOWN = /** @type {const} */ (["idle", "system", "runtime"]);
-const DEFAULT_WINDOW = 30;
+
 const DEFAULT_PANEL = "goroutines";
 const MAX_STEPS = 512;
 const MAX_TEXT = 1 << 16;

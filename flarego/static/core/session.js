@@ -3,9 +3,10 @@
 import { base64Bytes, blobBytes, urlBytes } from "./clip/bytes.js";
 import { Clip } from "./clip/clip.js";
 import { Recording } from "./clip/recording.js";
+import { RETENTION } from "./ring.js";
 import { effect, Signal } from "./signal.js";
 import { Stream } from "./socket.js";
-import { Store } from "./store.js";
+import { DEFAULT_WINDOW, Store } from "./store.js";
 
 /** @typedef {import("./source.js").Source} Source */
 /** @typedef {{name: string, url?: string, open: () => import("./clip/bytes.js").Bytes | Promise<import("./clip/bytes.js").Bytes>}} Playable */
@@ -63,10 +64,15 @@ export class Session {
     this.#source?.open();
   }
 
+  /** Watches; coming back from a clip, with all that has been kept meanwhile. */
   goLive() {
+    const back = this.live.peek();
     this.live.value = true;
     this.shown.value = "";
-    this.#use(new Stream(this.store, "stream"));
+    this.#source?.close();
+    if (back) this.store.forget();
+    if (back && this.store.window.peek() === Infinity) this.store.setWindow(DEFAULT_WINDOW);
+    this.#use(new Stream(this.store, back ? `stream?since=${RETENTION / 1e9}` : "stream"));
   }
 
   /** Adds a clip to those that can be shown, and shows it. @param {Playable} clip */
@@ -96,7 +102,7 @@ export class Session {
 
   /** @param {Store} store @param {Playable} clip */
   #recording(store, clip) {
-    if (store.window.peek() === 30) store.setWindow(Infinity); // Of a clip, all of it is shown first.
+    if (store.window.peek() === DEFAULT_WINDOW) store.setWindow(Infinity); // Of a clip, all of it is shown first.
     return new Recording(store, clip.name, clip.open);
   }
 

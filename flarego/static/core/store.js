@@ -33,7 +33,7 @@ import { TimelineView } from "./timeline.js";
 const S = 1e9;
 /** Lengths of a live window, seconds; Infinity is everything kept. */
 export const WINDOWS = Object.freeze([5, 10, 30, 60, 300, 900, Infinity]);
-const DEFAULT_WINDOW = 30;
+export const DEFAULT_WINDOW = 30;
 /** Chunks closer together than this are history being caught up with; painting each would double the time that takes. */
 const HURRY_MS = 40;
 const HURRY_PAUSE_MS = 100;
@@ -155,6 +155,21 @@ export class Store {
     this.timeline.replay = null;
     this.data.value = data;
     this.process.value = process;
+    this.refresh();
+  }
+
+  /** Forgets whom it watched: what comes next begins afresh, even if it is of the same process. */
+  forget() {
+    this.playback.stop();
+    this.recording.value = null;
+    this.timeline.replay = null;
+    this.span.value = this.paused.value = this.gone.value = null;
+    this.data.value = null;
+    this.process.value = null;
+    this.#tree = null;
+    this.fold = new Fold();
+    this.graph.before = new Fold();
+    this.arrived.value = 0;
     this.refresh();
   }
 
