@@ -10,7 +10,9 @@
     ├─ UnsupportedGo              7   a Go version or layout nobody has verified
     ├─ CorruptBinary              8   the executable contradicts itself
     ├─ MemoryFault                8   an address that should be mapped is not
-    └─ ListenFailed               9   port in use, address not ours
+    ├─ ListenFailed               9   port in use, address not ours
+    └─ of the wire, clips and formats, beside the code that raises them:
+       BadMessage, BadRows, ClipError, ClipTooNew 8; ClipWriteFailed 1; NothingThere 3
 
 Exit code 2 is click's: the command line could not be parsed. 130 is Ctrl-C.
 A class exists only where a caller branches on it or its exit code differs.
