@@ -93,7 +93,7 @@ class View:
         """Where a frame is on the screen."""
         box = self.page.locator(".flame-canvas").bounding_box()
         assert box is not None
-        return box["x"] + frame["x"] + min(frame["width"] / 2, 20), box["y"] + frame["y"] + 9
+        return box["x"] + frame["x"] + frame["width"] / 2, box["y"] + frame["y"] + 9
 
     def text(self, selector: str) -> str:
         """What an element says once everything asked for so far is painted."""

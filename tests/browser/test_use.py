@@ -164,7 +164,7 @@ def test_views_weights_and_folded_goroutines(view: View, stage: Stage) -> None:
 
 def test_the_card_tells_everything_about_a_frame(view: View, stage: Stage) -> None:
     live(view, stage)
-    view.press("3")
+    view.press("3", " ")
     x, y = view.point(view.frame("net/http.serverHandler.ServeHTTP"))
     view.page.mouse.move(x, y)
     view.settle()
@@ -246,7 +246,7 @@ def test_a_link_shows_the_same(view: View, stage: Stage) -> None:
     live(view, stage)
     view.press("3")
     view.page.mouse.click(*view.point(view.frame(CHARGE)))
-    view.settle()
+    view.until("flarego.store.zoom.peek().length > 0")
     view.page.reload()
     view.until("flarego.painted().sequence > 10")
     assert view.ask("flarego.store.view.peek()") == "blocked"
