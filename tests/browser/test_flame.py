@@ -42,7 +42,6 @@ def test_wheel_drag_and_keys_zoom_freely_and_lead_back(view: View, stage: Stage)
     still(view, stage)
     start, frame = sight(view), view.frame("select")
     x, y = view.point(frame)
-    x += frame["width"] / 2
     view.page.mouse.move(x, y)
     view.page.keyboard.down("Control")
     view.page.mouse.wheel(0, -200)
