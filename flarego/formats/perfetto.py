@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
-from flarego.formats.protobuf import blob, double, number, text, varint
 from flarego.formats.recording import Recording
 from flarego.formats.states import lane
 from flarego.formats.timeline import Busiest, Span, finite, spans
 from flarego.model.frame import Frame
 from flarego.model.profile import Profile, Row
 from flarego.model.units import share
+from flarego.wire.protobuf import blob, double, number, text, varint
 
 MAX_LANES = 100
 """Of the busiest groups; the others share one."""

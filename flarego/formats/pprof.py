@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from flarego import __version__
-from flarego.formats.protobuf import blob, number, packed, text
 from flarego.formats.recording import Recording
 from flarego.model.frame import Frame
 from flarego.model.profile import Group, Profile, Row
+from flarego.wire.protobuf import blob, number, packed, text
 
 SAMPLE_TYPES = {"wall": "nanoseconds", "cpu": "nanoseconds", "goroutines": "count"}
 OWN_LABELS = ("state", "reason", "created_by")

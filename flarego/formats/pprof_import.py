@@ -8,11 +8,11 @@ from itertools import islice
 
 from flarego.formats.assembly import INSTANT_NS, About, Assembly, Origin
 from flarego.formats.pprof import OWN_LABELS, SAMPLE_TYPES
-from flarego.formats.protobuf import fields, numbers, signed
 from flarego.formats.source import BadFile, Source
 from flarego.formats.states import guess, is_internal
 from flarego.model.chunk import STATES, Message
 from flarego.model.frame import Frame
+from flarego.wire.protobuf import Malformed, fields, numbers, signed
 
 _UNITS = {"nanoseconds": 1, "microseconds": 1_000, "milliseconds": 1_000_000, "seconds": 1_000_000_000}
 _GOROUTINES = ("goroutine", "goroutines", "goroutineleak", "threadcreate")
@@ -32,14 +32,17 @@ def looks_like(head: bytes) -> bool:
                 return False
             if number == 1 and not isinstance(value, int):
                 return all(isinstance(part, int) and name in (1, 2) for name, part in fields(value))
-    except BadFile:
+    except Malformed:
         pass
     return False
 
 
 def load(source: Source) -> list[Message]:
     """Return the profile as a process and one chunk. Raises BadFile."""
-    return _Profile(memoryview(source.read())).messages(source)
+    try:
+        return _Profile(memoryview(source.read())).messages(source)
+    except Malformed as e:
+        raise BadFile(e.message) from None
 
 
 @dataclass(slots=True)

@@ -18,12 +18,12 @@ from targets import Target
 
 from flarego.errors import FlareError
 from flarego.formats.assembly import MAX_DEPTH
-from flarego.formats.protobuf import blob, number, packed, text
 from flarego.formats.registry import IMPORTS, exporter, load
 from flarego.formats.source import MAX_BYTES, BadFile, from_bytes
 from flarego.formats.states import guess
 from flarego.model.chunk import Chunk, ProcessInfo
 from flarego.model.profile import Profile
+from flarego.wire.protobuf import blob, number, packed, text
 from formats.recordings import Fixed, small
 
 SECOND = 1_000_000_000

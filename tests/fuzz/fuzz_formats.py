@@ -1,6 +1,6 @@
 """Mutated profiles for the importers: only typed errors may come out, and what comes in is a clip's messages.
 
-    python tests/fuzz/fuzz_formats.py [TARGET…] [--runs N] [--seed N]
+python tests/fuzz/fuzz_formats.py [TARGET…] [--runs N] [--seed N]
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from flarego.errors import FlareError
-from flarego.formats.protobuf import blob, number, packed, text
 from flarego.formats.registry import load
 from flarego.formats.source import from_bytes
 from flarego.model.chunk import Chunk, Message
 from flarego.model.profile import Profile
+from flarego.wire.protobuf import blob, number, packed, text
 
 DUMP = b"""goroutine 1 [running]:
 main.main()
