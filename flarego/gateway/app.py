@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from weakref import WeakSet
 
 from aiohttp import WSCloseCode, web
 
-from flarego.gateway.auth import Access
+from flarego.gateway.audit import NO_AUDIT, Audit
+from flarego.gateway.auth import Authenticator, Scope, Site
 from flarego.gateway.clips import Replay, add_clips
-from flarego.gateway.guard import ACCESS, answer, guard, refused
+from flarego.gateway.guard import AUDIT, AUTHENTICATOR, SITE, answer, guard, refused
 from flarego.gateway.hub import Hub, Subscriber
+from flarego.gateway.policy import PUBLIC, Rule, add_route
 from flarego.gateway.retention import RETENTION_S
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
@@ -33,19 +36,31 @@ FILES = web.AppKey("files", dict[str, Path])
 SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("sockets", WeakSet)
 
 
-def make_app(hub: Hub, access: Access, static: Path = STATIC, replay: Replay | None = None) -> web.Application:
-    """Return the application. It serves the files below `static` that are there now."""
+def make_app(
+    hub: Hub,
+    authenticator: Authenticator,
+    *,
+    site: Site | None = None,
+    audit: Audit = NO_AUDIT,
+    static: Path = STATIC,
+    replay: Replay | None = None,
+    parts: Sequence[Callable[[web.Application], None]] = (),
+) -> web.Application:
+    """Return the application. It serves the files below `static` that are there now; each part adds its routes."""
     app = web.Application(middlewares=[answer, guard])
-    app[HUB], app[ACCESS], app[SOCKETS] = hub, access, WeakSet()
+    app[HUB], app[SOCKETS] = hub, WeakSet()
+    app[AUTHENTICATOR], app[SITE], app[AUDIT] = authenticator, site or Site(), audit
     app[FILES] = {
         path.relative_to(static).as_posix(): path
         for path in static.rglob("*")
         if path.suffix in _TYPES and path.is_file()
     }
-    app.router.add_get("/healthz", _health)
-    app.router.add_get("/stream", _stream)
+    add_route(app, "GET", "/healthz", _health, PUBLIC)
+    add_route(app, "GET", "/stream", _stream, Rule(Scope.READ))
     add_clips(app, hub, replay)
-    app.router.add_get("/{path:.*}", _file)
+    for part in parts:
+        part(app)
+    add_route(app, "GET", "/{path:.*}", _file, Rule(Scope.READ, namespaced=False, audited=False))
     app.on_shutdown.append(_close_sockets)
     return app
 

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from flarego.gateway.guard import refused
 from flarego.gateway.hub import History, Hub
+from flarego.gateway.policy import Rule, Scope, add_route
 from flarego.model.chunk import Chunk, Message, ProcessInfo
 from flarego.model.merge import within
 from flarego.wire.clip import Clip, ClipWriter
@@ -74,9 +75,9 @@ def add_clips(app: web.Application, hub: Hub, replay: Replay | None) -> None:
             return await _save(request, path)
         return web.FileResponse(path, headers={"Content-Type": _TYPE})
 
-    app.router.add_get("/session", session)
-    app.router.add_get("/clips/{name}", clip)
-    app.router.add_get("/clip", _save)
+    add_route(app, "GET", "/session", session, Rule(Scope.READ, namespaced=False, audited=False))
+    add_route(app, "GET", "/clips/{name}", clip, Rule(Scope.READ))
+    add_route(app, "GET", "/clip", _save, Rule(Scope.READ))
 
 
 async def _save(request: web.Request, path: Path | None = None) -> web.StreamResponse:

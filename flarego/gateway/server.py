@@ -7,7 +7,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from flarego.gateway.app import make_app
-from flarego.gateway.auth import Access, hosts_for, is_loopback, new_token
+from flarego.gateway.auth import Access, Site, hosts_for, is_loopback, new_token
 from flarego.gateway.clips import Replay
 from flarego.gateway.hub import Hub
 from flarego.gateway.listen import bind, failure, parse_listen, written
@@ -49,7 +49,7 @@ class Gateway:
     async def start(self) -> str:
         """Listen, and return the URL. Raises ListenFailed."""
         sockets = await bind(self.host, self.port)
-        app = make_app(self.hub, Access(self.token, hosts_for(self.host)), replay=self._replay)
+        app = make_app(self.hub, Access(self.token), site=Site(hosts_for(self.host)), replay=self._replay)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         try:
             await self._runner.setup()

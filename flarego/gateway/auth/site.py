@@ -1,25 +1,17 @@
-"""Who may look: a random token, and the Host and Origin headers checked against where we listen.
+"""Where we are reached, against which Host and Origin are checked.
 
-As Jupyter does: the printed URL carries the token; the first page load swaps it for a cookie and a clean URL. The Host
-check is against DNS rebinding, the Origin check against other pages opening our WebSocket.
+The Host check is against DNS rebinding, the Origin check against other pages using a person's cookie.
 """
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
-import secrets
 import socket
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def new_token() -> str:
-    """Return 192 random bits as URL-safe text."""
-    return secrets.token_urlsafe(24)
 
 
 def split_host(netloc: str) -> str:
@@ -30,31 +22,21 @@ def split_host(netloc: str) -> str:
         return ""
 
 
-def bearer(authorization: str) -> str:
-    """Return the token of an Authorization header; "" when it has none."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
 @dataclass(frozen=True)
-class Access:
-    """What a request must show."""
+class Site:
+    """The names we answer to, and the pages that may ask us."""
 
-    token: str
     hosts: Collection[str] = field(default=_LOCAL)
     """Names under which we are reached; empty: any."""
-
-    def knows_token(self, *shown: str | None) -> bool:
-        """Tell whether any of what was shown is the token, in constant time."""
-        token = self.token.encode()
-        return any(hmac.compare_digest(text.encode(errors="surrogateescape"), token) for text in shown if text)
+    origins: Collection[str] = frozenset()
+    """Other pages' origins, as browsers write them: https://tools.example."""
 
     def knows_host(self, netloc: str) -> bool:
         return not self.hosts or split_host(netloc) in self.hosts
 
     def knows_origin(self, origin: str | None, netloc: str) -> bool:
-        """Browsers send Origin with every WebSocket; programs need not."""
-        if origin is None:
+        """Browsers send Origin with every WebSocket and every change; programs need not."""
+        if origin is None or origin in self.origins:
             return True
         scheme, _, shown = origin.partition("://")
         return scheme in ("http", "https") and shown.lower() == netloc.lower()
