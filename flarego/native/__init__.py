@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from flarego.native._core import (
     LAYOUT_FIELDS,
     SPECIAL_FUNCTIONS,
+    Book,
     Function,
     Memory,
+    Numbers,
+    RowTable,
     Sampler,
     Tables,
     rip_targets,
@@ -24,8 +27,11 @@ if TYPE_CHECKING:
 __all__ = [
     "LAYOUT_FIELDS",
     "SPECIAL_FUNCTIONS",
+    "Book",
     "Function",
     "Memory",
+    "Numbers",
+    "RowTable",
     "Sampler",
     "Tables",
     "rip_targets",

@@ -40,7 +40,7 @@ PyMODINIT_FUNC PyInit__core(void) {
     PyObject *module = PyModule_Create(&definition);
     if (!module)
         return NULL;
-    if (fg_bind_memory(module) || fg_bind_tables(module) || fg_bind_sampler(module)) {
+    if (fg_bind_memory(module) || fg_bind_tables(module) || fg_bind_sampler(module) || fg_bind_book(module)) {
         Py_DECREF(module);
         return NULL;
     }

@@ -24,5 +24,6 @@ PyObject *fg_raise(int err); // OSError(-err); returns NULL
 int fg_bind_memory(PyObject *module);
 int fg_bind_tables(PyObject *module);
 int fg_bind_sampler(PyObject *module);
+int fg_bind_book(PyObject *module);
 
 #endif

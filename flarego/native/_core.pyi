@@ -140,3 +140,50 @@ class Drain(TypedDict):
     ptrace_errno: int
     sees_kernel: bool
     """perf also counts time in the kernel."""
+
+class Book:
+    """Frames and stacks of one process, numbered once for many generations. Numbers never change their meaning."""
+
+    n_frames: int
+    n_nodes: int
+    size: int
+    """Bytes."""
+    def frames(self, first: int) -> dict[str, bytes]:
+        """Columns of the frames from `first` on: `function`, `file`, `line` u32, `flags` u8."""
+    def nodes(self, first: int) -> dict[str, bytes]:
+        """Columns of the stacks from `first` on: `parent`, `frame` u32; 0 is the empty stack. A node adds one frame."""
+
+class Numbers:
+    """What the numbers of one generation stand for in a book."""
+
+    size: int
+    def __init__(self, book: Book) -> None: ...
+    def define(
+        self, strings: bytes, frames: Mapping[str, bytes], locations: Mapping[str, bytes], nodes: Mapping[str, bytes]
+    ) -> None:
+        """Add what a chunk defines; `strings` u32: what the caller numbers the generation's next strings.
+
+        Raises ValueError when something refers to what is not defined: nothing was added. OverflowError: the
+        generation or the book is larger than any we add up.
+        """
+    def define_groups(self, groups: bytes) -> None:
+        """Add groups: u32, what the caller numbers the generation's next groups."""
+    def frame(self, number: int) -> int:
+        """The book's number of a frame of the generation. Raises ValueError."""
+    def close(self) -> None:
+        """Nothing more will be defined; what only definitions need is forgotten."""
+
+class RowTable:
+    """Rows added up, by what they mean in a book."""
+
+    size: int
+    def add(self, numbers: Numbers, rows: Mapping[str, bytes]) -> None:
+        """Add a chunk's rows. Raises ValueError when one refers to what is not defined, OverflowError when there are too
+        many: nothing was added. Counts are of the chunk that was added last. What is no weight weighs nothing."""
+    def merge(self, after: RowTable, numbers: Numbers | None = None) -> None:
+        """Add what comes after; numbers: what the numbers of another book stand for in this one. Raises as add."""
+    def freeze(self) -> None:
+        """Give back what only adding needs."""
+    def columns(self) -> dict[str, bytes]:
+        """The rows as in wire/FORMAT.md, in the order they came."""
+    def __len__(self) -> int: ...

@@ -24,7 +24,7 @@ def fuzzers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("name", ["tables", "unwind", "scan", "sample"])
+@pytest.mark.parametrize("name", ["tables", "unwind", "scan", "sample", "book"])
 def test_the_c_core_survives_hostile_bytes(fuzzers: Path, name: str, tmp_path: Path) -> None:
     command = [fuzzers / f"fuzz_{name}", f"-runs={C_RUNS}", "-max_len=1024", "-seed=1", "-verbosity=0", tmp_path]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=110)
