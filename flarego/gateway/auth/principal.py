@@ -13,7 +13,6 @@ from typing import Protocol
 from flarego.errors import FlareError, PermissionRefused
 
 
-
 class Unauthenticated(FlareError):
     """Nothing was shown that proves who asks. The message says what is wrong, and never what was shown."""
 
