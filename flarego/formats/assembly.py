@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, Literal
 
 from flarego.formats.source import BadFile, clean
 from flarego.model.chunk import STATES, Chunk, Message, ProcessInfo
@@ -19,7 +20,7 @@ MAX_NAME = 8192
 """Characters of a function, file or label; what is longer is cut."""
 MAX_BYTES = 48 << 20
 """Of one chunk; a clip's records hold 64 MB."""
-_MAX_FRAMES = 200_000_000
+MAX_FRAMES = 200_000_000
 """Of all stacks added, one after the other: half a minute's work."""
 _MAX_INLINED = 255
 _MAX_REASONS = 255
@@ -28,14 +29,24 @@ _FRAME, _LOCATION, _NODE, _ROW, _GROUP = 13, 5, 8, 43, 64
 """Bytes that one more of each costs."""
 
 
+Labels = tuple[tuple[str, str], ...]
+"""Names and values, sorted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What a goroutine has in common with its like."""
 
     created_by: Frame | None = None
     entry: Frame | None = None
-    labels: tuple[tuple[str, str], ...] = ()
+    labels: Labels = ()
     system: bool = False
+
+    def labelled(self, labels: Labels) -> Origin:
+        """Return the same with more labels; where one is there already, it stays."""
+        if not labels:
+            return self
+        return replace(self, labels=tuple(sorted((dict(labels) | dict(self.labels)).items())))
 
 
 @dataclass(slots=True)
@@ -50,6 +61,9 @@ class _Weights:
 class Assembly:
     """Adds up stacks by what they mean: stack, origin, state and wait reason."""
 
+    max_bytes: int = MAX_BYTES
+    max_frames: int = MAX_FRAMES
+    """Of all stacks added, one after the other."""
     _definitions: Definitions = field(default_factory=Definitions)
     _reasons: dict[str, int] = field(default_factory=lambda: {"": 0})
     _groups: dict[Origin, int] = field(default_factory=dict)
@@ -59,6 +73,18 @@ class Assembly:
     _frames: dict[Frame, int] = field(default_factory=dict)
     _bytes: int = 0
     _added: int = 0
+    _told: tuple[int, int, int] = (0, 0, 0)
+    """How many locations, nodes and groups are in chunks that were taken."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes all definitions and rows so far are."""
+        return self._bytes
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return the meaning of the reason column."""
+        return tuple(map(_name, self._reasons))
 
     def location(self, *frames: Frame) -> int:
         """Return the number of a frame, or of a frame and what was inlined into it, outermost first. Raises BadFile."""
@@ -86,6 +112,9 @@ class Assembly:
         The middle of a very deep stack is left out. Raises BadFile.
         """
         key = (self._node_of(stack), self._group(origin or Origin()), _STATES[state], self._reason(reason))
+        self._weigh(key, wall, cpu, count, wait)
+
+    def _weigh(self, key: tuple[int, int, int, int], wall: float, cpu: float, count: int, wait: float) -> None:
         weights = self._rows.get(key)
         if weights is None:
             self._spend(_ROW)
@@ -95,20 +124,37 @@ class Assembly:
         weights.count = min(weights.count + count, (1 << 32) - 1)
         weights.wait = max(weights.wait, wait)
 
+    def join(self, other: Assembly, *, labels: Labels = (), time: bool = True) -> None:
+        """Add what another one has added up, with labels that all of it is given; without its wall time if not `time`.
+
+        Costs what is different in it, not what was added. Raises BadFile; then part of it may have been added.
+        """
+        frames = {number: frame for frame, number in other._frames.items()}
+        locations = [self.location(*(frames[number] for number in numbers)) for numbers in other._locations]
+        nodes = [0]
+        nodes.extend(self._node(nodes[parent], locations[location]) for parent, location in other._nodes)
+        groups = [self._group(origin.labelled(labels)) for origin in other._groups]
+        reasons = [self._reason(reason) for reason in other._reasons]
+        for (node, group, state, reason), weights in other._rows.items():
+            wall = weights.wall if time else 0.0
+            if wall or weights.cpu or weights.count:
+                self._weigh((nodes[node], groups[group], state, reasons[reason]),
+                            wall, weights.cpu, weights.count, weights.wait)  # fmt: skip
+
     def messages(self, about: About) -> list[Message]:
         """Return a process message and the one chunk with everything."""
         process = f"0-{about.epoch}"
-        return [self._info(about, process), self._chunk(about, process)]
+        return [self._info(about, process), self.take(process, generation=1, sequence=1, start=0, end=about.span)]
 
     def _spend(self, size: int) -> None:
         self._bytes += size
-        if self._bytes > MAX_BYTES:
-            raise BadFile(f"more than {MAX_BYTES >> 20} MB of different stacks: larger than a clip can hold at once")
+        if self._bytes > self.max_bytes:
+            raise BadFile(f"more than {self.max_bytes >> 20} MB of different stacks: larger than flarego takes at once")
 
     def _node_of(self, stack: Sequence[int]) -> int:
-        self._added += len(stack)
-        if self._added > _MAX_FRAMES:
-            raise BadFile(f"more than {_MAX_FRAMES:,} frames to add up")
+        self._added += len(stack) + 1
+        if self._added > self.max_frames:
+            raise BadFile(f"more than {self.max_frames:,} frames to add up")
         if len(stack) > MAX_DEPTH:
             half = MAX_DEPTH // 2
             stack = (*stack[:half], self.location(_ELIDED), *stack[-half:])
@@ -160,34 +206,52 @@ class Assembly:
             module="",
             build_id=about.build_id,
             task="goroutine",
-            reasons=tuple(map(_name, self._reasons)),
+            reasons=self.reasons,
             engine="import",
             engine_why=f"imported from {about.format}",
             epoch=about.epoch,
             budget=0.0,
         )
 
-    def _chunk(self, about: About, process: str) -> Chunk:
-        groups = [self._describe(origin) for origin in self._groups]
+    def take(
+        self,
+        process: str,
+        *,
+        generation: int,
+        sequence: int,
+        start: int,
+        end: int,
+        series: Mapping[str, float] | None = None,
+    ) -> Chunk:
+        """Return a chunk with the rows, and the definitions that are new since the chunk before; rows begin at 0 again.
+
+        Numbers of definitions are those of one generation: begin another one with another assembly.
+        """
+        first_location, first_node, first_group = self._told
+        groups = [self._describe(origin) for origin in islice(self._groups, first_group, None)]
+        spans = list(islice(self._locations, first_location, None))
         locations = {
-            "count": bytes(map(len, self._locations)),
-            "frame": array("I", [frame for frames in self._locations for frame in frames]).tobytes(),
+            "count": bytes(map(len, spans)),
+            "frame": array("I", [frame for frames in spans for frame in frames]).tobytes(),
         }
+        self._told = len(self._locations), len(self._nodes), len(self._groups)
         frames = self._definitions.take_frames()
-        return Chunk(
+        chunk = Chunk(
             process=process,
-            generation=1,
-            sequence=1,
-            start=0,
-            end=about.span,
+            generation=generation,
+            sequence=sequence,
+            start=start,
+            end=end,
             strings=self._definitions.take_strings(),
             frames=frames,
-            locations=locations if self._locations else {},
-            nodes=_columns(("parent", "location"), "II", self._nodes),
+            locations=locations if spans else {},
+            nodes=_columns(("parent", "location"), "II", islice(self._nodes, first_node, None)),
             groups=groups,
             rows=self._row_columns(),
-            series=self._series(),
+            series=self._series() if series is None else series,
         )
+        self._rows = {}
+        return chunk
 
     def _describe(self, origin: Origin) -> Mapping[str, Any]:
         return {
@@ -209,6 +273,10 @@ class Assembly:
         return {f"goroutines.{state}": float(n) for state, n in counts.items()} if any(counts.values()) else {}
 
 
+Kind = Literal["wall", "tasks", "cpu", "delay"]
+"""Everything a program did; its goroutines or threads at an instant; time on CPU only; time of waiting only."""
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What there is to say of an imported file."""
@@ -221,6 +289,8 @@ class About:
     """Unix ns of its beginning; 0 when the file does not say."""
     command: str = ""
     build_id: str = ""
+    kind: Kind = "wall"
+    """What its time is the time of."""
 
 
 _STATES = {state: i for i, state in enumerate(STATES)}

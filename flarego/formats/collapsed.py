@@ -15,7 +15,6 @@ from flarego.formats.assembly import About, Assembly
 from flarego.formats.recording import Recording
 from flarego.formats.source import BadFile, Source
 from flarego.formats.states import is_internal, state_frame, take_state
-from flarego.model.chunk import Message
 from flarego.model.frame import Frame
 
 _T = TypeVar("_T")
@@ -67,9 +66,8 @@ def looks_like(head: bytes) -> bool:
     return line.isprintable() and _LINE.fullmatch(line) is not None
 
 
-def load(source: Source) -> list[Message]:
-    """Return the stacks as a process and one chunk. Raises BadFile."""
-    assembly = Assembly()
+def read(source: Source, assembly: Assembly) -> About:
+    """Add the stacks. Raises BadFile."""
     locations: dict[str, int] = {}
     total = 0.0
     wrong = 0
@@ -80,13 +78,15 @@ def load(source: Source) -> list[Message]:
             if wrong > _MAX_WRONG:
                 raise BadFile(f"{source.name} has too many lines that are no collapsed stack, such as {line[:60]!r}")
             continue
-        names, state = take_state([unescape(name) for name in match[1].split(";")], str)
+        names, (state, reason) = take_state([unescape(name) for name in match[1].split(";")], str)
         for name in names:
             if name not in locations:
                 locations[name] = assembly.location(Frame(name, "", 0, internal=is_internal(name)))
         wall = float(match[2]) * source.unit_ns
         total += wall
-        assembly.add([locations[name] for name in names], state=state[0], reason=state[1], wall=wall)
+        state = source.state if state == "other" else state
+        cpu = wall if source.state == state == "running" else 0.0
+        assembly.add([locations[name] for name in names], state=state, reason=reason, wall=wall, cpu=cpu)
     if not total:
         raise BadFile(f"{source.name} holds no collapsed stacks")
-    return assembly.messages(About("collapsed stacks", source.stem, max(round(total), 1), command=source.name))
+    return About("collapsed stacks", source.stem, max(round(total), 1), command=source.name)

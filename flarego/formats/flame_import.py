@@ -13,7 +13,6 @@ from typing import Any
 from flarego.formats.assembly import About, Assembly
 from flarego.formats.source import BadFile, Source
 from flarego.formats.states import is_internal, take_state
-from flarego.model.chunk import Message
 from flarego.model.frame import Frame
 
 _MAX_DEPTH = 512
@@ -25,21 +24,26 @@ def looks_like(head: bytes) -> bool:
     return text[:1] == b"{" and b'"name"' in text[:65536] and (b'"value"' in text or b'"children"' in text)
 
 
-def load(source: Source) -> list[Message]:
-    """Return the tree as a process and one chunk. Raises BadFile."""
-    root = source.json()
-    assembly, total = Assembly(), 0.0
+def read(source: Source, assembly: Assembly) -> About:
+    """Add the tree. Raises BadFile."""
+    total = add_tree(source.json(), assembly, source.unit_ns)
+    if not 0 < total < math.inf:
+        raise BadFile(f"{source.name} holds no flame nodes with a value")
+    return About("the older tool's .fgo", source.stem, max(round(total), 1), command=source.name)
+
+
+def add_tree(root: Any, assembly: Assembly, unit_ns: float) -> float:
+    """Add flame nodes, and return the wall time of all of them, ns. Raises BadFile."""
+    total = 0.0
     locations: dict[str, int] = {}
     for stack, value in _own(root):
         names, (state, reason) = take_state(stack, str)
         for name in names:
             if name not in locations:
                 locations[name] = assembly.location(Frame(name, "", 0, internal=is_internal(name)))
-        total += value * source.unit_ns
-        assembly.add([locations[name] for name in names], state=state, reason=reason, wall=value * source.unit_ns)
-    if not 0 < total < math.inf:
-        raise BadFile(f"{source.name} holds no flame nodes with a value")
-    return assembly.messages(About("the older tool's .fgo", source.stem, max(round(total), 1), command=source.name))
+        total += value * unit_ns
+        assembly.add([locations[name] for name in names], state=state, reason=reason, wall=value * unit_ns)
+    return total
 
 
 def _own(root: Any) -> Iterator[tuple[Sequence[str], float]]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from flarego.formats.assembly import INSTANT_NS, About, Assembly, Origin
 from flarego.formats.source import BadFile, Source
 from flarego.formats.states import is_internal
-from flarego.model.chunk import Message
 from flarego.model.frame import Frame
 
 _HEADER = re.compile(r"goroutine \d+(?: gp=\w+ m=\w+(?: mp=\w+)?)? \[(?P<notes>[^\]]*)\]", re.ASCII)
@@ -62,9 +61,9 @@ def looks_like(head: bytes) -> bool:
     return _BEGINS.search(head) is not None
 
 
-def load(source: Source) -> list[Message]:
-    """Return all goroutines of the dump as a process and one chunk. Raises BadFile."""
-    assembly, found = Assembly(), 0
+def read(source: Source, assembly: Assembly) -> About:
+    """Add all goroutines of the dump. Raises BadFile."""
+    found = 0
     locations: dict[Frame, int] = {}
     for goroutine in _goroutines(source.lines()):
         found += 1
@@ -82,7 +81,7 @@ def load(source: Source) -> list[Message]:
         )
     if not found:
         raise BadFile(f"{source.name} holds no goroutines")
-    return assembly.messages(About("a goroutine dump", source.stem, INSTANT_NS, command=source.name))
+    return About("a goroutine dump", source.stem, INSTANT_NS, command=source.name, kind="tasks")
 
 
 def _goroutines(lines: Iterator[str]) -> Iterator[_Goroutine]:

@@ -6,22 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from flarego.formats.assembly import INSTANT_NS, About, Assembly, Origin
-from flarego.formats.pprof import OWN_LABELS, SAMPLE_TYPES
+from flarego.formats.assembly import About, Assembly, Labels, Origin
+from flarego.formats.meaning import meaning_of
+from flarego.formats.pprof import OWN_LABELS
 from flarego.formats.source import BadFile, Source
 from flarego.formats.states import guess, is_internal
-from flarego.model.chunk import STATES, Message
+from flarego.model.chunk import STATES
 from flarego.model.frame import Frame
 from flarego.wire.protobuf import Malformed, fields, numbers, signed
 
-_UNITS = {"nanoseconds": 1, "microseconds": 1_000, "milliseconds": 1_000_000, "seconds": 1_000_000_000}
-_GOROUTINES = ("goroutine", "goroutines", "goroutineleak", "threadcreate")
 _NUMBERS, _LAST_FIELD = (9, 10, 12, 14), 15
 """Fields of a profile that are numbers, and the greatest there is."""
 _MAX_FIRST = 8
 _MAX_SAMPLES = 2_000_000
 _MAX_LINES = 255
-_Labels = tuple[tuple[str, str], ...]
 
 
 def looks_like(head: bytes) -> bool:
@@ -37,10 +35,10 @@ def looks_like(head: bytes) -> bool:
     return False
 
 
-def load(source: Source) -> list[Message]:
-    """Return the profile as a process and one chunk. Raises BadFile."""
+def read(source: Source, assembly: Assembly) -> About:
+    """Add the profile. Raises BadFile."""
     try:
-        return _Profile(memoryview(source.read())).messages(source)
+        return _Profile(memoryview(source.read())).add(source, assembly)
     except Malformed as e:
         raise BadFile(e.message) from None
 
@@ -50,7 +48,7 @@ class _Sample:
     locations: Sequence[int]
     """Ids, innermost first."""
     values: Sequence[int]
-    labels: _Labels
+    labels: Labels
 
 
 @dataclass
@@ -60,7 +58,7 @@ class _Profile:
     data: memoryview
     types: list[tuple[str, str]] = field(default_factory=list)
     default: str = ""
-    period: tuple[str, int] = ("", 0)
+    period: tuple[tuple[str, str], int] = (("", ""), 0)
     time: int = 0
     duration: int = 0
     build_id: str = ""
@@ -85,25 +83,30 @@ class _Profile:
         self.time = max(signed(self._scalars.get(9, 0)), 0)
         self.duration = max(signed(self._scalars.get(10, 0)), 0)
         if self._tables[11]:
-            self.period = (self._type(self._tables[11][0])[1], signed(self._scalars.get(12, 0)))
+            self.period = (self._type(self._tables[11][0]), signed(self._scalars.get(12, 0)))
 
-    def messages(self, source: Source) -> list[Message]:
-        meaning = _meaning(self, source)
-        assembly = Assembly()
+    def add(self, source: Source, assembly: Assembly) -> About:
+        """Add all samples. Raises BadFile, NoTime."""
+        meaning = meaning_of(
+            self.types,
+            default=self.default,
+            period=self.period,
+            duration=self.duration or source.span_ns,
+            unit_ns=source.unit_ns,
+        )
         locations = self._locations(assembly)
         total = 0.0
         for sample in self._samples():
             found = [locations[i] for i in reversed(sample.locations) if i in locations]
             functions = (name for _, names in reversed(found) for name in names)
-            state, reason, origin = _describe(sample.labels, functions, meaning.state)
-            wall, cpu, count = meaning.weigh(sample.values)
-            total += wall
-            assembly.add([number for number, _ in found], state=state, reason=reason, origin=origin,
-                         wall=wall, cpu=cpu, count=count)  # fmt: skip
+            state, reason, origin = _describe(sample.labels, functions)
+            for part in meaning.parts(sample.values, state):
+                total += part.wall
+                assembly.add([number for number, _ in found], state=part.state, reason=reason, origin=origin,
+                             wall=part.wall, cpu=part.cpu, count=part.count, wait=part.wait)  # fmt: skip
         name, build_id = self._binary()
-        about = About("pprof", name or source.stem, self.duration or meaning.span or max(round(total), 1), self.time,
-                      source.name, build_id)  # fmt: skip
-        return assembly.messages(about)
+        return About("pprof", name or source.stem, self.duration or meaning.span or max(round(total), 1), self.time,
+                     source.name, build_id, meaning.kind)  # fmt: skip
 
     def _string(self, number: int) -> str:
         if number >= len(self._strings):
@@ -174,51 +177,7 @@ class _Profile:
         return self._string(found.get(1, 0)), value
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    """What a profile's numbers stand for: (which of a sample's values, times what), or nothing."""
-
-    wall: tuple[int, float]
-    cpu: tuple[int, float] | None = None
-    count: int | None = None
-    state: str = "other"
-    """Of goroutines that do not show it by where they stand."""
-    span: int = 0
-    """ns, when the profile does not tell its duration; 0: as long as all its time."""
-
-    def weigh(self, values: Sequence[int]) -> tuple[float, float, int]:
-        """Return wall ns, on-CPU ns and goroutines of a sample."""
-        wall, cpu = (values[part[0]] * part[1] if part else 0.0 for part in (self.wall, self.cpu))
-        return wall, cpu, 0 if self.count is None else values[self.count]
-
-
-def _meaning(profile: _Profile, source: Source) -> _Meaning:
-    """Decide by the sample types what the values are. Raises BadFile for those that are no time and no goroutines."""
-    names, types = [name for name, _ in profile.types], profile.types
-    if types == list(SAMPLE_TYPES.items()):
-        return _Meaning((0, 1), (1, 1), 2)
-    goroutines = [i for i, (name, unit) in enumerate(types) if name in _GOROUTINES and unit == "count"]
-    if goroutines:
-        span = profile.duration or INSTANT_NS
-        return _Meaning((goroutines[0], span), count=goroutines[0], span=span)
-    timed = [i for i, (_, unit) in enumerate(types) if unit in _UNITS]
-    if timed:
-        chosen = next((i for i in timed if names[i] == profile.default), timed[-1])
-        time = chosen, _UNITS[types[chosen][1]]
-        if names[chosen] == "cpu":
-            return _Meaning(time, time, state="running")
-        return _Meaning(time, state="waiting" if "delay" in names else "other")
-    if types[0][1] == "count" and all(unit != "bytes" for _, unit in types):
-        unit, period = profile.period
-        return _Meaning((0, period * _UNITS[unit] if unit in _UNITS and period > 0 else source.unit_ns))
-    kinds = ", ".join(f"{name}/{unit}" for name, unit in types)
-    raise BadFile(
-        f"a profile of {kinds}: not of time, and not of goroutines",
-        remedy="flarego shows goroutine, CPU, block, mutex and wall-clock profiles; open this one with go tool pprof",
-    )
-
-
-def _describe(labels: _Labels, functions: Iterator[str], otherwise: str) -> tuple[str, str, Origin]:
+def _describe(labels: Labels, functions: Iterator[str]) -> tuple[str, str, Origin]:
     """Return state, wait reason and origin of a sample."""
     own = {name: value for name, value in labels if name in OWN_LABELS}
     others = tuple((name.removeprefix("label."), value) for name, value in labels if name not in OWN_LABELS)
@@ -228,7 +187,6 @@ def _describe(labels: _Labels, functions: Iterator[str], otherwise: str) -> tupl
     else:
         others = tuple((name, value) for name, value in labels if name != "created_by")
         state, reason = guess(functions)
-        state = otherwise if state == "other" else state
     return state, reason, Origin(created_by=created_by, labels=others)
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, Protocol, cast
 
+from flarego.formats.assembly import About, Assembly
 from flarego.formats.recording import Recording
 from flarego.formats.source import BadFile, Source
 from flarego.model.chunk import Message
 
 
-class Exporter(Protocol):
+class Writer(Protocol):
     """A module that writes a format."""
 
     @staticmethod
@@ -27,7 +28,7 @@ class Importer(Protocol):
     def looks_like(head: bytes) -> bool: ...
 
     @staticmethod
-    def load(source: Source) -> list[Message]: ...
+    def read(source: Source, assembly: Assembly) -> About: ...
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ IMPORTS: Mapping[str, str] = {
 """In the order in which they are tried: the surest first."""
 
 
-def exporter(name: str) -> Exporter:
-    return cast(Exporter, importlib.import_module(f"flarego.formats.{EXPORTS[name].module}"))
+def exporter(name: str) -> Writer:
+    """Return what writes a format."""
+    return cast(Writer, importlib.import_module(f"flarego.formats.{EXPORTS[name].module}"))
 
 
 def guess_export(path: str) -> str | None:
@@ -75,11 +77,13 @@ def load(source: Source, format: str | None = None) -> list[Message]:
     if head.startswith(b"\x89FGO"):
         raise BadFile(f"{source.name} is a clip already", remedy=f"`flarego replay {source.name}` shows it")
     if format is None:
-        format = next((name for name in IMPORTS if _importer(name).looks_like(head)), None)
+        format = next((name for name in IMPORTS if importer(name).looks_like(head)), None)
     if format is None:
         raise BadFile(f"{source.name} is none of the formats flarego imports ({', '.join(IMPORTS)})")
-    return _importer(format).load(source)
+    assembly = Assembly()
+    return assembly.messages(importer(format).read(source, assembly))
 
 
-def _importer(name: str) -> Importer:
+def importer(name: str) -> Importer:
+    """Return what reads a format."""
     return cast(Importer, importlib.import_module(f"flarego.formats.{IMPORTS[name]}"))

@@ -43,6 +43,10 @@ class Source:
     """As the user knows it; the name of what is imported unless the file tells a better one."""
     unit_ns: float = 1.0
     """What 1 stands for, in ns, in formats that do not say."""
+    span_ns: int = 0
+    """How long it was taken for, where it does not say; 0: not known."""
+    state: str = "other"
+    """What stacks were doing that do not say so. Those that were running have their time on CPU."""
     _blocks: Iterator[bytes] = field(init=False, repr=False)
     _ahead: bytes = field(init=False, default=b"", repr=False)
 

@@ -9,7 +9,6 @@ from typing import Any
 from flarego.formats.assembly import INSTANT_NS, About, Assembly, Origin
 from flarego.formats.source import BadFile, Source
 from flarego.formats.states import is_internal, take_state
-from flarego.model.chunk import Message
 from flarego.model.frame import Frame
 
 _UNITS = {"nanoseconds": 1.0, "microseconds": 1e3, "milliseconds": 1e6, "seconds": 1e9}
@@ -22,13 +21,13 @@ def looks_like(head: bytes) -> bool:
     return head.lstrip()[:1] == b"{" and (b"speedscope" in head[:4096] or (b'"shared"' in head and b'"frames"' in head))
 
 
-def load(source: Source) -> list[Message]:
-    """Return all profiles of the file as a process and one chunk; each is a group by its name. Raises BadFile.
+def read(source: Source, assembly: Assembly) -> About:
+    """Add all profiles of the file; each is a group by its name. Raises BadFile.
 
     Of one that flarego wrote, only the first profile is read: it holds everything, the others parts of it.
     """
     value = source.json()
-    assembly, total = Assembly(), 0.0
+    total = 0.0
     frames = _frames(_get(_get(value, "shared", dict), "frames", list))
     numbers = [assembly.location(frame) for frame in frames]
     profiles = _get(value, "profiles", list)
@@ -46,9 +45,8 @@ def load(source: Source) -> list[Message]:
     if not math.isfinite(total):
         raise BadFile(f"{source.name} has more time in it than there is")
     name = value.get("name")
-    about = About("speedscope", name if isinstance(name, str) and name else source.stem, max(round(total), 1),
-                  command=source.name)  # fmt: skip
-    return assembly.messages(about)
+    return About("speedscope", name if isinstance(name, str) and name else source.stem, max(round(total), 1),
+                 command=source.name)  # fmt: skip
 
 
 def _frames(values: Sequence[Any]) -> list[Frame]:
