@@ -8,13 +8,19 @@ out, and the chunk after them carries the definitions they had, so that everythi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
-from flarego.gateway.retention import RETENTION_BYTES, RETENTION_S, Retention
-from flarego.model.chunk import Chunk, Gap, Gone, Message, ProcessInfo
+from flarego.gateway.channel import Channel, Listed, Tap
+from flarego.gateway.retention import Bounds, Retention
+from flarego.model.chunk import Chunk, Gap, Gone, Message, Notice, ProcessInfo
 from flarego.wire.codec import encode
+
+DEFAULT_NAMESPACE = "default"
 
 
 @dataclass(frozen=True)
@@ -24,16 +30,6 @@ class Lag:
     size: int = 16 << 20
     """Bytes."""
     chunks: int = 100
-
-
-@dataclass(eq=False)
-class Channel:
-    """What the hub knows of one process."""
-
-    process: str
-    log: Retention
-    info: bytes = b""
-    gone: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -63,17 +59,17 @@ class Cursor:
     def take(self) -> bytes | None:
         """Return the next message of the channel, None when there is none now."""
         channel = self._channel
-        if self._info != channel.info:
-            self._info = channel.info
-            return channel.info
+        if self._info != channel.info_data:
+            self._info = channel.info_data
+            return channel.info_data
         if self._resumed:
             data, self._resumed = self._resumed, b""
             return data
         if self._next < channel.log.end:
             return self._chunk(channel.log)
-        if self._gone != channel.gone:
-            self._gone = channel.gone
-            return channel.gone
+        if self._gone != channel.gone_data:
+            self._gone = channel.gone_data
+            return channel.gone_data
         return None
 
     def _chunk(self, log: Retention) -> bytes:
@@ -103,31 +99,60 @@ class Cursor:
 
 
 class Subscriber:
-    """One reader of everything the hub has."""
+    """One reader of the processes it chose, of one namespace."""
 
-    def __init__(self, channels: dict[str, Channel], since_s: float, lag: Lag) -> None:
-        self._channels = channels
+    def __init__(self, hub: Hub, namespace: str, processes: Collection[str], since_s: float, lag: Lag) -> None:
+        self.namespace = namespace
+        self._hub = hub
+        self._processes = frozenset(processes)
         self._lag = lag
-        self._cursors = {channel.process: Cursor(channel, since_s, lag) for channel in channels.values()}
+        self._cursors: dict[Channel, Cursor] = {}
+        self._due: dict[Channel, None] = {}
+        """Channels that may have something to take."""
+        self._left = 0
+        self._warned: tuple[str, ...] = ()
         self._ready = asyncio.Event()
+        for channel in hub.channels(namespace):
+            self.join(channel, since_s)
 
     @property
     def dropped(self) -> int:
         """Chunks that it was not sent."""
-        return sum(cursor.dropped for cursor in self._cursors.values())
+        return self._left + sum(cursor.dropped for cursor in self._cursors.values())
 
-    def wake(self) -> None:
+    def wants(self, channel: Channel) -> bool:
+        return channel.namespace == self.namespace and (not self._processes or channel.process in self._processes)
+
+    def join(self, channel: Channel, since_s: float = 0) -> None:
+        """Read a channel as well, if it is one that was chosen."""
+        if self.wants(channel):
+            self._cursors[channel] = Cursor(channel, since_s, self._lag)
+            channel.readers.add(self)
+            self.wake(channel)
+
+    def part(self, channel: Channel) -> None:
+        """Read a channel no more."""
+        channel.readers.discard(self)
+        self._due.pop(channel, None)
+        if (cursor := self._cursors.pop(channel, None)) is not None:
+            self._left += cursor.dropped
+
+    def wake(self, channel: Channel | None = None) -> None:
         """Tell that there may be something to take."""
+        if channel is not None:
+            self._due[channel] = None
         self._ready.set()
 
     def take(self) -> bytes | None:
         """Return the next message, None when there is none now."""
-        for process, channel in self._channels.items():
-            cursor = self._cursors.get(process)
-            if cursor is None:
-                cursor = self._cursors[process] = Cursor(channel, 0, self._lag)
-            if (data := cursor.take()) is not None:
+        if self._warned != self._hub.warnings:
+            self._warned = self._hub.warnings
+            return encode(Notice(self._warned))
+        while self._due:
+            channel = next(iter(self._due))
+            if (data := self._cursors[channel].take()) is not None:
                 return data
+            del self._due[channel]
         return None
 
     async def next(self) -> bytes:
@@ -137,47 +162,228 @@ class Subscriber:
             await self._ready.wait()
         return data
 
+    def leave(self) -> None:
+        """Read nothing more."""
+        for channel in list(self._cursors):
+            self.part(channel)
+
 
 class Hub:
-    """Keeps what was published, for so many seconds and bytes a process, and passes it on."""
+    """Keeps what was published, within bounds, and passes it on."""
 
-    def __init__(self, retention_s: float = RETENTION_S, retention_bytes: int = RETENTION_BYTES) -> None:
-        self._retention = retention_s, retention_bytes
-        self._channels: dict[str, Channel] = {}
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self.bounds = bounds or Bounds()
+        self.taps: list[Tap] = []
+        self.store: Store | None = None
+        self.warnings: tuple[str, ...] = ()
+        """What viewers must know, e.g. that something is not kept as it should be. Set it with `warn`."""
+        self.size = 0
+        """Bytes kept."""
+        self._sizes: dict[str, int] = {}
+        self._channels: dict[tuple[str, str], Channel] = {}
         self._subscribers: set[Subscriber] = set()
 
-    def publish(self, message: Message) -> None:
-        """Encode a message, once, and keep it for everybody. Never blocks."""
-        channel = self._channels.get(message.process)
-        if channel is None:
-            channel = self._channels[message.process] = Channel(message.process, Retention(*self._retention))
+    def channels(self, namespace: str | None = None) -> Sequence[Channel]:
+        """Return the processes that are kept here, of one namespace or of all."""
+        return [channel for channel in self._channels.values() if namespace in (None, channel.namespace)]
+
+    def channel(self, namespace: str, process: str) -> Channel | None:
+        return self._channels.get((namespace, process))
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return the bytes that are kept, by namespace."""
+        return self._sizes
+
+    async def admit(self, info: ProcessInfo, *, namespace: str = DEFAULT_NAMESPACE) -> Channel:
+        """Return the channel of a process that begins, or goes on, to be told of; `last` says what there is of it."""
+        channel = self._channel_of(namespace, info.process, info)
+        if self.store is not None:
+            await self.store.admit(channel)
+        return channel
+
+    async def follow(self, namespace: str, process: str) -> Channel | None:
+        """Return the channel of a process, also of one that comes through another replica; None: there is no such."""
+        found = self.channel(namespace, process)
+        if self.store is not None:
+            found = await self.store.follow(namespace, process) or found
+        return found
+
+    async def processes(self, namespace: str) -> Sequence[Listed]:
+        """Return every process of a namespace that is known, those that come through other replicas too."""
+        listed = {c.process: one for c in self.channels(namespace) if (one := c.listed()) is not None}
+        if self.store is not None:
+            listed = {one.info.process: one for one in await self.store.processes(namespace)} | listed
+        return list(listed.values())
+
+    def publish(
+        self,
+        message: Message,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        data: bytes | None = None,
+        sequence: int | None = None,
+    ) -> bool:
+        """Keep a message for everybody, encoded once (or as `data`, its encoding). Never blocks.
+
+        `sequence` is the number its sender gave it. Return False for one that was taken before.
+        """
+        if isinstance(message, Gap | Notice):
+            return True  # what a subscriber was not sent is between it and us
+        channel = self._channel_of(namespace, message.process, message if isinstance(message, ProcessInfo) else None)
+        if sequence is not None and sequence <= channel.last:
+            return False
+        channel.last_seen = time.time()
         match message:
             case Chunk():
-                channel.log.add(message)
+                self._keep(channel, message, data)
             case ProcessInfo():
-                channel.info = encode(message)
+                self._introduce(channel, message)
             case Gone():
-                channel.gone = encode(message)
-            case Gap():
-                return  # what a subscriber was not sent is between it and us
+                channel.gone, channel.gone_data = message, encode(message)
+        if sequence is not None:
+            channel.last = sequence
+            if self.store is None:
+                channel.settle(sequence)
+        for subscriber in channel.readers:
+            subscriber.wake(channel)
+        return True
+
+    def _keep(self, channel: Channel, chunk: Chunk, data: bytes | None) -> None:
+        before = channel.log.size
+        data = encode(chunk) if data is None else data
+        channel.gone, channel.gone_data = None, b""
+        channel.goroutines = int(
+            sum(
+                n
+                for name, n in chunk.series.items()
+                if name.startswith("goroutines.") and name not in ("goroutines.created", "goroutines.system")
+            )
+        )
+        channel.log.add(chunk, data)
+        self._count(channel.namespace, channel.log.size - before)
+        for tap in self.taps:
+            tap.took(channel, chunk, data)
+        self._trim(channel.namespace)
+
+    def _introduce(self, channel: Channel, info: ProcessInfo) -> None:
+        channel.info = replace(info, namespace=channel.namespace)
+        channel.info_data = encode(channel.info)
+        for tap in self.taps:
+            tap.met(channel)
+
+    def _channel_of(self, namespace: str, process: str, info: ProcessInfo | None) -> Channel:
+        """Return the channel, made if need be; a process that is watched anew has a new one."""
+        channel = self._channels.get((namespace, process))
+        if channel is not None and info is not None and channel.info is not None and channel.epoch != info.epoch:
+            self.drop(channel)
+            channel = None
+        if channel is None:
+            channel = Channel(namespace, process, Retention(self.bounds.seconds, self.bounds.process))
+            channel.log.on_forgotten(partial(self._tell_trimmed, channel))
+            self._channels[namespace, process] = channel
+            for subscriber in self._subscribers:
+                subscriber.join(channel)
+        if info is not None and channel.info is None:
+            self._introduce(channel, info)
+        return channel
+
+    def _tell_trimmed(self, channel: Channel, generation: int) -> None:
+        for tap in self.taps:
+            tap.trimmed(channel, generation)
+
+    def _count(self, namespace: str, change: int) -> None:
+        self.size += change
+        self._sizes[namespace] = self._sizes.get(namespace, 0) + change
+
+    def _trim(self, namespace: str) -> None:
+        while self._sizes.get(namespace, 0) > self.bounds.namespace and self._give_up(self.channels(namespace)):
+            pass
+        while self.size > self.bounds.total and self._give_up(self.channels()):
+            pass
+
+    def _give_up(self, channels: Sequence[Channel]) -> bool:
+        """Let go of the oldest generation there is; when all are current ones, of rows of the largest."""
+        old = [channel for channel in channels if channel.log.oldest >= 0]
+        if old:
+            channel = min(old, key=lambda c: c.epoch + c.log.oldest)
+        elif channels:
+            channel = max(channels, key=lambda c: c.log.spare)
+        else:
+            return False
+        before = channel.log.size
+        gave = channel.log.give_up()
+        self._count(channel.namespace, channel.log.size - before)
+        return gave
+
+    def sweep(self, now: float | None = None) -> None:
+        """Forget what is too old of processes of which nothing comes; called every few seconds where many come and go.
+
+        now: Unix seconds.
+        """
+        limit = int(((time.time() if now is None else now) - self.bounds.seconds) * 1e9)
+        for channel in self.channels():
+            before = channel.log.size
+            channel.log.expire(limit - channel.epoch)
+            self._count(channel.namespace, channel.log.size - before)
+            if channel.log.end == channel.log.begin and channel.last_seen * 1e9 < limit:
+                self.drop(channel)
+
+    def drop(self, channel: Channel) -> None:
+        """Forget a process."""
+        self._count(channel.namespace, -channel.log.size)
+        if not self._sizes.get(channel.namespace):
+            self._sizes.pop(channel.namespace, None)
+        del self._channels[channel.namespace, channel.process]
+        for subscriber in tuple(channel.readers):
+            subscriber.part(channel)
+        for tap in self.taps:
+            tap.dropped(channel)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Say what viewers must know now; nothing takes everything back."""
+        self.warnings = tuple(warnings)
         for subscriber in self._subscribers:
             subscriber.wake()
 
-    def history(self, process: str = "") -> History | None:
+    def history(self, process: str = "", namespace: str = DEFAULT_NAMESPACE) -> History | None:
         """Return what is kept of a process, of the only one when none is named; None when there is no such."""
-        if not process and len(self._channels) == 1:
-            process = next(iter(self._channels))
-        channel = self._channels.get(process)
-        if channel is None or not channel.info:
+        channels = [c for c in self.channels(namespace) if process in ("", c.process)]
+        if len(channels) != 1 or not channels[0].info_data:
             return None
-        return History(channel.info, channel.log.packets(), channel.gone)
+        channel = channels[0]
+        return History(channel.info_data, channel.log.packets(), channel.gone_data)
 
     @contextmanager
-    def subscribe(self, since_s: float = 0, lag: Lag | None = None) -> Iterator[Subscriber]:
-        """A subscriber that begins with the current generation of every process, or with since_s seconds if more."""
-        subscriber = Subscriber(self._channels, since_s, lag or Lag())
+    def subscribe(
+        self,
+        since_s: float = 0,
+        lag: Lag | None = None,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        processes: Collection[str] = (),
+    ) -> Iterator[Subscriber]:
+        """A subscriber to processes of a namespace (none named: to all of them, those to come too).
+
+        It begins with the current generation of every process, or with since_s seconds if more.
+        """
+        subscriber = Subscriber(self, namespace, processes, since_s, lag or Lag())
         self._subscribers.add(subscriber)
         try:
             yield subscriber
         finally:
             self._subscribers.discard(subscriber)
+            subscriber.leave()
+
+
+class Store(Protocol):
+    """Where several gateways keep together what each of them takes. It is a Tap as well, and settles channels."""
+
+    async def admit(self, channel: Channel) -> None:
+        """Tell a channel what is there of it already: `last`."""
+        ...
+
+    async def follow(self, namespace: str, process: str) -> Channel | None:
+        """See to it that what others take of a process is published here too."""
+        ...
+
+    async def processes(self, namespace: str) -> Sequence[Listed]: ...

@@ -6,7 +6,7 @@ A packet has an index that never changes, so that a reader needs to keep no more
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from flarego.model.chunk import Chunk
@@ -15,6 +15,19 @@ from flarego.wire.codec import decode, encode
 
 RETENTION_S = 15 * 60
 RETENTION_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is kept; what is over a bound goes by whole generations, the oldest first."""
+
+    seconds: float = RETENTION_S
+    process: int = RETENTION_BYTES
+    """Bytes of one process."""
+    namespace: int = 1 << 30
+    """Bytes of all processes of a namespace."""
+    total: int = 2 << 30
+    """Bytes of everything."""
 
 
 @dataclass(eq=False, slots=True)
@@ -38,8 +51,13 @@ class Packet:
 class Retention:
     """Holds packets [begin, end); those before `whole` have lost all but their definitions and members."""
 
-    def __init__(self, seconds: float = RETENTION_S, size: int = RETENTION_BYTES) -> None:
+    def __init__(
+        self,
+        seconds: float = RETENTION_S,
+        size: int = RETENTION_BYTES,
+    ) -> None:
         self._nanoseconds = int(seconds * 1e9)
+        self._forgot: Callable[[int], None] = lambda generation: None
         self._limit = size
         self._packets: list[Packet] = []
         self._starts: deque[int] = deque()
@@ -60,9 +78,23 @@ class Retention:
     def __getitem__(self, index: int) -> Packet:
         return self._packets[index - self.begin]
 
-    def add(self, chunk: Chunk) -> None:
-        """Append a chunk, and forget what is too old or too much."""
-        data = encode(chunk)
+    def on_forgotten(self, callback: Callable[[int], None]) -> None:
+        """Call back each time generations go, with the number of the oldest that is left."""
+        self._forgot = callback
+
+    @property
+    def spare(self) -> int:
+        """How many chunks could still lose their rows."""
+        return max(0, self.end - 1 - self.whole)
+
+    @property
+    def oldest(self) -> int:
+        """The end of the oldest generation but the current one, in ns since the epoch; -1 when there is none."""
+        return self[self._starts[1] - 1].end if len(self._starts) > 1 else -1
+
+    def add(self, chunk: Chunk, data: bytes | None = None) -> None:
+        """Append a chunk (with its encoding, if there is one already), and forget what is too old or too much."""
+        data = encode(chunk) if data is None else data
         if not self._packets or self._packets[-1].generation != chunk.generation:
             self._starts.append(self.end)
         self._packets.append(Packet(chunk.generation, chunk.sequence, chunk.end, self._written, data))
@@ -79,6 +111,29 @@ class Retention:
         while self.size > self._limit and self.whole < self.end - 1:
             self._thin()
 
+    def give_up(self) -> bool:
+        """Forget the oldest generation; of the current one, when no other is left, its oldest rows.
+
+        Return False when nothing can be given up.
+        """
+        if len(self._starts) > 1:
+            self._forget_generation()
+        elif self.whole < self.end - 1:
+            self._thin()
+        else:
+            return False
+        return True
+
+    def expire(self, before: int) -> None:
+        """Forget generations that ended before a moment (ns since the epoch), the last one too."""
+        while len(self._starts) > 1 and self.oldest < before:
+            self._forget_generation()
+        if self._packets and len(self._starts) == 1 and self._packets[-1].end < before:
+            self.begin = self.whole = self.end
+            self._packets.clear()
+            self._starts.clear()
+            self.size = 0
+
     def _forget_generation(self) -> None:
         self._starts.popleft()
         count = self._starts[0] - self.begin
@@ -86,6 +141,7 @@ class Retention:
         del self._packets[:count]
         self.begin += count
         self.whole = max(self.whole, self.begin)
+        self._forgot(self._packets[0].generation)
 
     def _thin(self) -> None:
         """Only the current generation is left, and too large: its oldest rows go, its definitions and members stay."""

@@ -54,6 +54,10 @@ class ProcessInfo:
     budget: float
     """CPU, as a fraction of one core."""
     states: Sequence[str] = STATES
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What whoever runs it said of it, and where it runs: app, pod, container …"""
+    namespace: str = ""
+    """What it belongs to; stamped by the hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +102,13 @@ class Gap:
     last: int
 
 
-Message = ProcessInfo | Chunk | Gone | Gap
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a viewer must know of the gateway itself, all of it, now. Nothing that is kept."""
+
+    warnings: Sequence[str]
+    process: str = ""
+    """Of none."""
+
+
+Message = ProcessInfo | Chunk | Gone | Gap | Notice

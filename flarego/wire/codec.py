@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 import msgpack
 
 from flarego.errors import FlareError
-from flarego.model.chunk import WIDTHS, Chunk, Gap, Gone, Message, ProcessInfo
+from flarego.model.chunk import WIDTHS, Chunk, Gap, Gone, Message, Notice, ProcessInfo
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20
 """Bytes. A first chunk of 100,000 distinct stacks is about 10 MB."""
 MAX_DEPTH = 16
 """Levels of maps and lists in a message, itself one of them."""
+MAX_LABELS = 32
+"""Of a process."""
+MAX_LABEL_NAME, MAX_LABEL_VALUE = 128, 512
 _MAX_ITEMS = 4 << 20
 _PROCESS_TEXTS = ("process", "name", "command", "host", "runtime", "runtime_version", "module", "build_id", "task")
 _T = TypeVar("_T")
@@ -62,6 +65,9 @@ def _to_map(message: Message) -> dict[str, Any]:
             value = {f.name: getattr(message, f.name) for f in fields(message)}
             value["engine"] = {"name": message.engine, "why": message.engine_why}
             del value["engine_why"]
+            for optional in ("labels", "namespace"):
+                if not value[optional]:
+                    del value[optional]
             return {"type": "process", "version": VERSION} | value
         case Chunk():
             value = {f.name: getattr(message, f.name) for f in fields(message)}
@@ -71,6 +77,8 @@ def _to_map(message: Message) -> dict[str, Any]:
             return {"type": "gone", "process": message.process, "at": message.at, "why": message.why}
         case Gap():
             return {"type": "gap", "process": message.process, "from": message.first, "to": message.last}
+        case Notice():
+            return {"type": "notice", "warnings": message.warnings}
 
 
 def _from_map(value: dict[str, Any]) -> Message | None:
@@ -83,6 +91,8 @@ def _from_map(value: dict[str, Any]) -> Message | None:
             return Gone(_get(value, "process", str), _natural(value, "at"), _get(value, "why", str))
         case "gap":
             return Gap(_get(value, "process", str), _natural(value, "from"), _natural(value, "to"))
+        case "notice":
+            return Notice(_texts(value, "warnings"))
         case _:
             return None
 
@@ -125,7 +135,19 @@ def _process(value: dict[str, Any]) -> ProcessInfo:
         reasons=tuple(_texts(value, "reasons")),
         engine=_get(engine, "name", str),
         engine_why=_get(engine, "why", str),
+        labels=_labels(value),
+        namespace=_get({"namespace": ""} | value, "namespace", str),
     )
+
+
+def _labels(value: Mapping[str, Any]) -> Mapping[str, str]:
+    labels = value.get("labels", {})
+    if not isinstance(labels, dict) or len(labels) > MAX_LABELS:
+        raise BadMessage(f"'labels' should be a map of at most {MAX_LABELS} entries")
+    for name, text in labels.items():
+        if not isinstance(text, str) or len(name) > MAX_LABEL_NAME or len(text) > MAX_LABEL_VALUE:
+            raise BadMessage("a label that is no text, or too long")
+    return labels
 
 
 def _chunk(value: dict[str, Any]) -> Chunk:

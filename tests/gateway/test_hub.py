@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from wire.streams import INFO, Reader, Source
 
 from flarego.gateway.hub import Hub, Lag, Subscriber
-from flarego.model.chunk import Gap, Gone
+from flarego.gateway.retention import Bounds
+from flarego.model.chunk import Gap, Gone, Notice
+from flarego.wire.codec import decode
 
 
 def read(subscriber: Subscriber, reader: Reader | None = None) -> Reader:
@@ -170,13 +173,13 @@ def test_whatever_happens_every_stream_can_be_read(
     steps: list[tuple[object, ...]], seed: int, chunks: int, size: int, retention: int
 ) -> None:
     """Definitions are never lost: each subscriber understands each row it is sent as it was meant, or is told."""
-    source, hub = Source(seed), Hub(retention_s=4, retention_bytes=retention)
+    source, hub = Source(seed), Hub(Bounds(4, retention))
     hub.publish(INFO)
     readers: list[tuple[Subscriber, Reader]] = []
+    contexts = ExitStack()
 
     def join(since: float) -> None:
-        context = hub.subscribe(since, Lag(size, chunks))
-        readers.append((context.__enter__(), Reader()))
+        readers.append((contexts.enter_context(hub.subscribe(since, Lag(size, chunks))), Reader()))
 
     join(0)
     for step in steps:
@@ -200,3 +203,88 @@ def test_whatever_happens_every_stream_can_be_read(
         assert reader.missed == subscriber.dropped
         for sequence, meaning in reader.meanings.items():
             assert meaning == source.meanings[sequence]
+
+
+def test_a_subscriber_reads_what_it_chose_of_its_namespace() -> None:
+    hub = Hub()
+    infos = {name: replace(INFO, process=name) for name in ("1-1", "2-2", "3-3")}
+    with hub.subscribe(processes=["2-2"]) as chosen, hub.subscribe() as everything, hub.subscribe(namespace="b") as b:
+        for name, namespace in (("1-1", "default"), ("2-2", "default"), ("3-3", "b")):
+            hub.publish(infos[name], namespace=namespace)
+        assert [decode(data) for data in taken(chosen)] == [infos["2-2"]]
+        assert [decode(data) for data in taken(everything)] == [infos["1-1"], infos["2-2"]]
+        assert [decode(data) for data in taken(b)] == [replace(infos["3-3"], namespace="b")]
+
+
+def taken(subscriber: Subscriber) -> list[bytes]:
+    return list(iter(lambda: subscriber.take(), None))
+
+
+def test_what_was_sent_again_is_taken_once_and_safe(hub: Hub, source: Source) -> None:
+    channel = hub.channel("default", INFO.process)
+    assert channel is not None
+    safe: list[int] = []
+    end = channel.on_durable(safe.append)
+    chunks = [source.chunk() for _ in range(3)]
+    assert [hub.publish(chunk, sequence=n) for n, chunk in enumerate(chunks, 1)] == [True] * 3
+    assert [hub.publish(chunk, sequence=n) for n, chunk in enumerate(chunks, 1)] == [False] * 3
+    assert safe == [1, 2, 3] and channel.last == 3
+    end()
+    assert hub.publish(source.chunk(), sequence=9) and safe == [1, 2, 3]
+    with hub.subscribe() as late:
+        assert list(read(late).meanings) == [0, 1, 2, 3]
+
+
+def test_a_process_watched_anew_begins_afresh(hub: Hub, source: Source) -> None:
+    with hub.subscribe() as subscriber:
+        hub.publish(source.chunk(), sequence=7)
+        read(subscriber)
+        again = replace(INFO, epoch=INFO.epoch + 1)
+        hub.publish(again)
+        hub.publish(Source(seed=1).chunk(), sequence=1)
+        reader = read(subscriber)
+    assert reader.info == again and list(reader.meanings) == [0]
+
+
+@pytest.mark.parametrize("bounds", [Bounds(namespace=20_000), Bounds(total=20_000)])
+def test_what_all_processes_keep_is_bounded(bounds: Bounds) -> None:
+    hub, sources = Hub(bounds), {name: Source(seed) for seed, name in enumerate(("1-1", "2-2", "3-3"))}
+    for name in sources:
+        hub.publish(replace(INFO, process=name))
+    for n in range(300):
+        for name, source in sources.items():
+            if n % 20 == 0:
+                source.begin_generation()
+            hub.publish(replace(source.chunk(), process=name))
+        assert hub.size <= 20_000
+        assert hub.size == sum(channel.log.size for channel in hub.channels()) == hub.sizes()["default"]
+    with hub.subscribe(900) as late:
+        readers: dict[str, Reader] = {name: Reader() for name in sources}
+        for data in taken(late):
+            message = decode(data)
+            assert message is not None
+            readers[message.process].feed(data)
+    assert all(reader.meanings for reader in readers.values())
+
+
+def test_what_is_too_old_goes_though_nothing_comes(hub: Hub, source: Source) -> None:
+    hub.publish(source.chunk())
+    assert hub.size
+    now = INFO.epoch / 1e9
+    hub.sweep(now + 10)
+    assert hub.size
+    hub.sweep(now + hub.bounds.seconds + 10)
+    assert not hub.size
+    channel = hub.channel("default", INFO.process)
+    assert channel is not None
+    hub.sweep(channel.last_seen + hub.bounds.seconds + 10)
+    assert not hub.channels() and not hub.sizes()
+
+
+def test_warnings_are_told_to_everybody_once_each(hub: Hub) -> None:
+    with hub.subscribe(namespace="b") as subscriber:
+        hub.warn(["Redis is away"])
+        hub.warn(["Redis is away"])
+        assert [decode(data) for data in taken(subscriber)] == [Notice(["Redis is away"])]
+        hub.warn([])
+        assert [decode(data) for data in taken(subscriber)] == [Notice([])]

@@ -28,6 +28,7 @@ INFO = ProcessInfo(
     engine_why="",
     epoch=1_700_000_000_000_000_000,
     budget=0.01,
+    namespace="default",
 )
 
 Meaning = list[tuple[tuple[tuple[str, ...], ...], str, float]]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from flarego.model.chunk import Chunk, Gap, Gone, Message, ProcessInfo
+from flarego.model.chunk import Chunk, Gap, Gone, Message, Notice, ProcessInfo
 from flarego.model.merge import MAX_EVENTS, Merger, within
 from flarego.wire.clip.index import Generation, Index, Timeline, TimelineBuilder
 from flarego.wire.clip.records import (
@@ -213,7 +213,9 @@ class Clip:
         for record in self._records(generation.offset, generation.offset + generation.size):
             if record.stream == generation.stream and record.kind in (b"CHNK", b"DONE"):
                 data = decoder.decode(read_payload(self._file, record), record.raw)
-                yield from (m for m in messages(data) if m.process == generation.process and not isinstance(m, Gap))
+                for message in messages(data):
+                    if message.process == generation.process and not isinstance(message, Gap | Notice):
+                        yield message
 
     def _summary(self, generation: Generation) -> Chunk:
         record = read_header(self._file, generation.summary, self._size)

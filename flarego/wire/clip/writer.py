@@ -15,7 +15,7 @@ import zstandard
 
 from flarego import __version__
 from flarego.errors import FlareError
-from flarego.model.chunk import Chunk, Gap, Gone, Message, ProcessInfo
+from flarego.model.chunk import Chunk, Gap, Gone, Message, Notice, ProcessInfo
 from flarego.model.merge import MAX_EVENTS, Merger
 from flarego.wire.clip.index import Generation, Index, TimelineBuilder
 from flarego.wire.clip.records import MAGIC, START, TRAILER, TRAILER_MAGIC, VERSION, ClipError, write_record
@@ -74,7 +74,7 @@ class ClipWriter:
             case Gone():
                 self._index.gone[message.process] = message
                 self._append(message)
-            case Gap():
+            case Gap() | Notice():
                 pass  # between two who talk; the sequences tell a reader of the clip
 
     def show(self, process: str, start: int, end: int) -> None:
