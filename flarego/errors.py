@@ -11,6 +11,7 @@
     ├─ CorruptBinary              8   the executable contradicts itself
     ├─ MemoryFault                8   an address that should be mapped is not
     ├─ ListenFailed               9   port in use, address not ours
+    ├─ BadSettings               10   a setting that is unknown, impossible or unsafe
     └─ of the wire, clips and formats, beside the code that raises them:
        BadMessage, BadRows, ClipError, ClipTooNew 8; ClipWriteFailed 1; NothingThere 3
 
@@ -84,3 +85,10 @@ class MemoryFault(FlareError):
 
 class ListenFailed(FlareError):
     exit_code = 9
+
+
+class BadSettings(FlareError):
+    """What was set is unknown, impossible, or less safe than was asked for."""
+
+    exit_code = 10
+    usual_remedy = "`flarego gateway --check` prints every setting, and where it came from"

@@ -43,6 +43,7 @@ Exit codes:
   7  a Go version or layout that is not known
   8  a corrupt executable or file
   9  cannot listen on that address
+  10  a setting that is unknown, impossible or unsafe
   130  Ctrl-C before there was anything to show
 FLAREGO_DEBUG=1 adds a traceback to any error.
 """

@@ -1,4 +1,4 @@
-"""What can be set, and what it is unless somebody sets it. The command line reads flags and environment variables."""
+"""How to watch one process: the settings of `attach`, `record` and the like."""
 
 from __future__ import annotations
 
