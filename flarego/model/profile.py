@@ -149,33 +149,20 @@ class Stacks:
         return self._frames[number] if number < len(self._frames) else UNKNOWN
 
 
-class Reader:
-    """Reads the chunks of one process in order, each into what it says alone: rows with names."""
+class RowReader:
+    """Reads columns of rows of one process, by the names it gave to states and reasons."""
 
     def __init__(self, info: ProcessInfo) -> None:
-        self._info = info
-        self._stacks = Stacks()
-        self._generation = -1
         self._states = [_name(info.states, number) or "other" for number in range(256)]
         self._reasons = [_name(info.reasons, number) for number in range(256)]
 
-    def read(self, chunk: Chunk) -> Profile:
-        """Return the chunk's rows. A generation has to be read from its beginning. Raises BadRows."""
-        if chunk.generation != self._generation:
-            self._generation, self._stacks = chunk.generation, Stacks()
-        self._stacks.define(chunk)
-        groups = self._stacks.groups
-        return Profile(self._info, chunk.start, chunk.end, self._rows(chunk.rows), groups, self._stacks)
-
-    def _rows(self, table: Mapping[str, bytes]) -> Sequence[Row]:
+    def read(self, table: Mapping[str, bytes]) -> list[Row]:
+        """Return the rows; what they refer to is not looked at."""
         if not table:
             return []
-        nodes, groups = _column(table, "node"), _column(table, "group")
-        if max(nodes, default=0) >= len(self._stacks) or max(groups, default=-1) >= len(self._stacks.groups):
-            raise BadRows("a row refers to a stack or a group that is not defined")
         columns = zip(
-            nodes,
-            groups,
+            _column(table, "node"),
+            _column(table, "group"),
             map(self._states.__getitem__, table["state"]),
             map(self._reasons.__getitem__, table["reason"]),
             table["flags"],
@@ -186,6 +173,27 @@ class Reader:
             strict=True,
         )
         return list(map(Row._make, columns))
+
+
+class Reader:
+    """Reads the chunks of one process in order, each into what it says alone: rows with names."""
+
+    def __init__(self, info: ProcessInfo) -> None:
+        self._info = info
+        self._stacks = Stacks()
+        self._generation = -1
+        self._rows = RowReader(info)
+
+    def read(self, chunk: Chunk) -> Profile:
+        """Return the chunk's rows. A generation has to be read from its beginning. Raises BadRows."""
+        if chunk.generation != self._generation:
+            self._generation, self._stacks = chunk.generation, Stacks()
+        self._stacks.define(chunk)
+        groups, rows = self._stacks.groups, chunk.rows
+        nodes, used = _column(rows, "node"), _column(rows, "group")
+        if max(nodes, default=0) >= len(self._stacks) or max(used, default=-1) >= len(groups):
+            raise BadRows("a row refers to a stack or a group that is not defined")
+        return Profile(self._info, chunk.start, chunk.end, self._rows.read(rows), groups, self._stacks)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Questions about what is kept: folded here, so that who asks needs no more than curl."""

@@ -1,0 +1,132 @@
+"""A span of one process, taken as it is now and folded wherever there is time for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from flarego.gateway.channel import Channel
+from flarego.gateway.query.dictionary import Dictionary
+from flarego.gateway.query.track import Block, Edge, Track
+from flarego.model.chunk import Chunk, ProcessInfo
+from flarego.model.merge import Merger, UndefinedReference, within
+from flarego.model.profile import Profile, RowReader
+from flarego.native import Numbers, RowTable
+from flarego.wire.codec import decode
+
+Check = Callable[[], None]
+"""Called again and again by whatever takes long; raises when it is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Chunks of one run that are added one by one."""
+
+    chunks: Sequence[bytes]
+    numbers: Numbers
+    dictionary: Dictionary
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What is kept of a process and touches a span, at the moment it was taken. Nothing of it changes any more."""
+
+    info: ProcessInfo
+    start: int
+    """Where its first chunk begins, ns since the process's epoch; what was asked for when there is none."""
+    end: int
+    n_chunks: int
+    damaged: int
+    """Of these, chunks that are left out because they contradict themselves."""
+    _pieces: Sequence[Block | _Read]
+    _chunks: Sequence[bytes] = ()
+    """When nothing was added up: the chunks, from the beginning of a generation."""
+
+    def fold(self, check: Check) -> Profile:
+        """Return the sum: what Profile.fold gives over the chunks. Raises whatever check raises."""
+        if self._chunks:
+            return self._fold_chunks(check)
+        dictionaries = {id(piece.dictionary): piece.dictionary for piece in self._pieces}
+        into = next(iter(dictionaries.values())) if len(dictionaries) == 1 else Dictionary()
+        translations = {key: into.translate(known) for key, known in dictionaries.items() if known is not into}
+        table = RowTable()
+        for piece in self._pieces:
+            check()
+            table.merge(_table(piece, check), translations.get(id(piece.dictionary)))
+        if translations:
+            into.settle()
+        rows = RowReader(self.info).read(table.columns())
+        check()
+        return Profile(self.info, self.start, self.end, rows, into.groups, into.stacks)
+
+    def _fold_chunks(self, check: Check) -> Profile:
+        merger = Merger()
+        for chunk in within(map(_decoded, self._chunks), self.start, self.end):
+            check()
+            try:
+                merger.add(chunk)
+            except UndefinedReference:
+                continue
+        if not merger.chunks:
+            return Profile(self.info, self.start, self.end, [], [], Dictionary().stacks)
+        return Profile.read(self.info, merger.chunk())
+
+
+def _table(piece: Block | _Read, check: Check) -> RowTable:
+    if isinstance(piece, Block):
+        return piece.table
+    table = RowTable()
+    for data in piece.chunks:
+        check()
+        try:
+            table.add(piece.numbers, _decoded(data).rows)
+        except (ValueError, OverflowError):
+            continue
+    return table
+
+
+def _decoded(data: bytes) -> Chunk:
+    chunk = decode(data)
+    assert isinstance(chunk, Chunk)
+    return chunk
+
+
+def take(channel: Channel, info: ProcessInfo, track: Track | None, start: int, end: int) -> Slice:
+    """Return what is kept and touches [start, end), ns since the process's epoch."""
+    if track is None:
+        return _take_chunks(channel, info, start, end)
+    first, last = track.find(start, end)
+    first = max(first, channel.log.begin)
+    if first >= last:
+        return Slice(info, start, end, 0, 0, ())
+    bounds = track.span(first, last)
+    pieces = [_held(channel, piece) for piece in track.cover(first, last)]
+    for dictionary in {id(piece.dictionary): piece.dictionary for piece in pieces}.values():
+        dictionary.settle()
+    return Slice(info, *bounds, last - first, track.damaged(first, last), pieces)
+
+
+def _held(channel: Channel, piece: Block | Edge) -> Block | _Read:
+    if isinstance(piece, Block):
+        return piece
+    chunks = [channel.log[index].data for index in range(piece.first, piece.last)]
+    return _Read(chunks, piece.numbers, piece.dictionary)
+
+
+def _take_chunks(channel: Channel, info: ProcessInfo, start: int, end: int) -> Slice:
+    """Take the chunks themselves, and all before that their definitions may be in."""
+    log = channel.log
+    packets = [log[index] for index in range(log.begin, log.end)]
+    touched = [place for place, packet in enumerate(packets) if packet.end > start]
+    if not touched:
+        return Slice(info, start, end, 0, 0, ())
+    first = touched[0]
+    while first and packets[first - 1].generation == packets[touched[0]].generation:
+        first -= 1
+    return Slice(info, start, end, len(touched), 0, (), [packet.data for packet in packets[first:]])
+
+
+def chunks_of(channel: Channel, indices: Iterator[int]) -> Sequence[bytes]:
+    """Return the bytes of packets, as far as they are still there."""
+    log = channel.log
+    return [log[index].data for index in indices if log.begin <= index < log.end]
