@@ -77,7 +77,7 @@ def meaning_of(
     """Return what values of these types are.
 
     `default` names the type a profile prefers; `period` is what lies between samples, and how much of it; `duration`
-    in ns; `unit_ns` is what a sample stands for where nothing tells. Raises NoTime.
+    in ns; `unit_ns` is what a sample stands for where nothing tells, 0 when that is not known. Raises NoTime.
     """
     names, units = [name for name, _ in types], [unit for _, unit in types]
     if list(types) == list(SAMPLE_TYPES.items()):
@@ -111,6 +111,8 @@ def _of_time(names: Sequence[str], units: Sequence[str], timed: Sequence[int], d
 def _of_samples(period: tuple[Type, int], unit_ns: float) -> Meaning:
     (name, unit), every = period
     one = every * UNITS[unit] if unit in UNITS and every > 0 else unit_ns
+    if not one:
+        raise NoTime("a profile of samples that does not tell how much time lies between them")
     if name in _ON_CPU:
         return Meaning("cpu", (0, one), (0, one), state="running")
     return Meaning("delay", (0, one), state="waiting") if name in _DELAYS else Meaning("wall", (0, one))

@@ -18,7 +18,6 @@ from flarego.wire.protobuf import Malformed, fields, numbers, signed
 _NUMBERS, _LAST_FIELD = (9, 10, 12, 14), 15
 """Fields of a profile that are numbers, and the greatest there is."""
 _MAX_FIRST = 8
-_MAX_SAMPLES = 2_000_000
 _MAX_LINES = 255
 
 
@@ -38,7 +37,7 @@ def looks_like(head: bytes) -> bool:
 def read(source: Source, assembly: Assembly) -> About:
     """Add the profile. Raises BadFile."""
     try:
-        return _Profile(memoryview(source.read())).add(source, assembly)
+        return _Profile(memoryview(source.read()), source.max_entries).add(source, assembly)
     except Malformed as e:
         raise BadFile(e.message) from None
 
@@ -56,6 +55,7 @@ class _Profile:
     """The tables of one profile; strings may come after what refers to them, so they are looked up last."""
 
     data: memoryview
+    max_entries: int
     types: list[tuple[str, str]] = field(default_factory=list)
     default: str = ""
     period: tuple[tuple[str, str], int] = (("", ""), 0)
@@ -67,15 +67,15 @@ class _Profile:
     _scalars: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for number, value in fields(self.data):
+        for entries, (number, value) in enumerate(fields(self.data)):
+            if entries >= self.max_entries:
+                raise BadFile(f"a profile of more than {self.max_entries:,} entries")
             if isinstance(value, int):
                 self._scalars[number] = value
             elif number == 6:
                 self._strings.append(str(value, "utf-8", "replace"))
             elif number in self._tables:
                 self._tables[number].append(value)
-        if len(self._tables[2]) > _MAX_SAMPLES:
-            raise BadFile(f"a profile of more than {_MAX_SAMPLES:,} samples")
         self.types = [self._type(data) for data in self._tables[1]]
         if not self.types:
             raise BadFile("no pprof profile: it does not say what its samples are")

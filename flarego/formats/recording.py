@@ -6,24 +6,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-from flarego.model.chunk import Chunk, ProcessInfo
+from flarego.model.chunk import Chunk, Message, ProcessInfo
 from flarego.model.profile import BadRows, Profile, Row
-
-if TYPE_CHECKING:
-    from flarego.wire.clip import Clip
 
 _MAX_WEIGHT = float(1 << 63)
 Weight = Literal["wall", "cpu", "count"]
 StateFrame = Literal["first", "last", "none"]
 
 
+class Messages(Protocol):
+    """Where a recording's messages are: a clip, or what a gateway keeps."""
+
+    def messages(self, process: str, start: int | None, end: int | None) -> Iterator[Message]:
+        """Yield what touches [start, end) of a process; definitions of a generation come before they are used."""
+        ...
+
+
 @dataclass(frozen=True)
 class Recording:
     """What an exporter is given; it reads the clip as often as it asks."""
 
-    clip: Clip
+    clip: Messages
     process: ProcessInfo
     start: int
     """ns since the process's epoch, as everywhere."""

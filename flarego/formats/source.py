@@ -16,8 +16,8 @@ from flarego.errors import FlareError
 MAX_BYTES = 512 << 20
 """Decompressed. The largest profiles people complain about are a few hundred MB."""
 MAX_LINE = 1 << 20
-_MAX_CONTAINERS = 5_000_000
-_MAX_VALUES = 40_000_000
+MAX_ENTRIES = 5_000_000
+_VALUES_PER_ENTRY = 8
 """Objects and lists, and all values of a JSON text: what 512 MB of `[[],[],…` would be is more than a machine has."""
 _BLOCK = 1 << 16
 _HEAD = 1 << 20
@@ -43,6 +43,10 @@ class Source:
     """As the user knows it; the name of what is imported unless the file tells a better one."""
     unit_ns: float = 1.0
     """What 1 stands for, in ns, in formats that do not say."""
+    max_bytes: int = MAX_BYTES
+    """Decompressed."""
+    max_entries: int = MAX_ENTRIES
+    """Objects and lists, or whatever else of a format each become an object of ours."""
     span_ns: int = 0
     """How long it was taken for, where it does not say; 0: not known."""
     state: str = "other"
@@ -51,7 +55,7 @@ class Source:
     _ahead: bytes = field(init=False, default=b"", repr=False)
 
     def __post_init__(self) -> None:
-        self._blocks = _decompressed(self.file)
+        self._blocks = _decompressed(self.file, self.max_bytes)
 
     @property
     def stem(self) -> str:
@@ -90,7 +94,7 @@ class Source:
         """Return the JSON value that the file is. Raises BadFile."""
         data = self.read()
         containers = data.count(b"{") + data.count(b"[")
-        if containers > _MAX_CONTAINERS or data.count(b",") + containers > _MAX_VALUES:
+        if containers > self.max_entries or data.count(b",") + containers > _VALUES_PER_ENTRY * self.max_entries:
             raise BadFile(f"{self.name} is a larger JSON text than flarego reads")
         try:
             return json.loads(data, parse_int=_integer)
@@ -110,15 +114,15 @@ def clean(value: str) -> str:
     return _WRONG_TEXT.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
-def _decompressed(file: BinaryIO) -> Iterator[bytes]:
+def _decompressed(file: BinaryIO, max_bytes: int) -> Iterator[bytes]:
     """Yield the file's bytes, those of a gzip file decompressed; raises BadFile when they are too many."""
     begins = file.read(_BLOCK)
     data = iter(lambda: file.read(_BLOCK), b"")
     total = 0
     for block in _gunzip(begins, data) if begins[:2] == _GZIP else _chain(begins, data):
         total += len(block)
-        if total > MAX_BYTES:
-            raise BadFile(f"more than {MAX_BYTES >> 20} MB to read: that is no profile")
+        if total > max_bytes:
+            raise BadFile(f"more than {max_bytes >> 20} MB to read: that is no profile")
         yield block
 
 
@@ -149,6 +153,6 @@ def _gunzip(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     raise BadFile(f"a gzip file of more than {_MAX_MEMBERS:,} members")
 
 
-def from_bytes(data: bytes, name: str = "profile", unit_ns: float = 1.0) -> Source:
+def from_bytes(data: bytes, name: str = "profile", unit_ns: float = 1.0, **about: Any) -> Source:
     """Return a source of bytes in memory."""
-    return Source(io.BytesIO(data), name, unit_ns)
+    return Source(io.BytesIO(data), name, unit_ns, **about)

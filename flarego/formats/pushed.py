@@ -1,0 +1,49 @@
+"""A profile that somebody sent: what it adds up to, of which process and which span of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flarego.formats.assembly import Assembly, Kind
+from flarego.formats.source import Source, from_bytes
+
+MAX_BODY = 16 << 20
+"""Bytes of what is sent at once, decompressed."""
+MAX_BYTES = 8 << 20
+"""Of what one profile defines and adds up."""
+MAX_FRAMES = 4_000_000
+"""Of all its stacks, one after the other: some seconds' work. 16,000 stacks, 64 deep, are a quarter of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """One profile of one process."""
+
+    attributes: Mapping[str, str]
+    """Who it is of, in the sender's words: labels or resource attributes."""
+    assembly: Assembly
+    kind: Kind
+    start: int
+    """Unix ns; 0: not known."""
+    end: int
+    format: str
+    """What it came as: "OTLP profiles"."""
+    id: str = ""
+    """What tells it from others, when it is sent once more; "" when it has none."""
+    series: Mapping[str, float] = field(default_factory=dict)
+
+
+MAX_ENTRIES = 400_000
+"""Of one body: samples, locations, functions, texts; objects and lists of a JSON text."""
+
+
+def new_assembly() -> Assembly:
+    """Return an assembly for what strangers send."""
+    return Assembly(max_bytes=MAX_BYTES, max_frames=MAX_FRAMES)
+
+
+def source(data: bytes, name: str, **about: Any) -> Source:
+    """Return a source of what strangers send, within bounds."""
+    return from_bytes(data, name, max_bytes=MAX_BODY, max_entries=MAX_ENTRIES, **about)
