@@ -1,0 +1,157 @@
+"""What answers a call, whichever way it came; who may call, how long, and what becomes of errors, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Protocol
+
+from flarego.errors import FlareError, NoSuchProcess
+from flarego.gateway.audit import NO_AUDIT, Audit
+from flarego.gateway.auth.principal import (
+    NOBODY,
+    Authenticator,
+    Credentials,
+    Forbidden,
+    Principal,
+    Unauthenticated,
+    bearer,
+)
+from flarego.gateway.limits import LimitReached
+from flarego.gateway.policy import BadNamespace, Rule, add_rpc, check, valid_namespace
+from flarego.wire.codec import BadMessage
+from flarego.wire.grpc import CallFailed, Status
+from flarego.wire.protobuf import Malformed
+
+HOLDS_S = 1.0
+"""How often it is asked whether a token still holds."""
+_log = logging.getLogger(__name__)
+
+
+class Call(ABC):
+    """One call: messages come and go, until whoever answers returns."""
+
+    def __init__(self, path: str, peer: str, metadata: Mapping[str, str]) -> None:
+        self.path = path
+        self.peer = peer
+        """Address of the caller."""
+        self.metadata = metadata
+        self.principal: Principal = NOBODY
+        self.rule: Rule | None = None
+        self.audit: Audit = NO_AUDIT
+        self.draining = asyncio.Event()
+        """Set when the gateway is to stop: long calls should end."""
+
+    @abstractmethod
+    async def recv(self) -> bytes | None:
+        """Return the next message; None when there are no more."""
+
+    @abstractmethod
+    async def send(self, message: bytes) -> None:
+        """Send a message, as fast as the caller takes them."""
+
+    def require(self, namespace: str, target: str = "") -> str:
+        """Return the namespace if this call may be made in it. Raises Forbidden, BadNamespace."""
+        assert self.rule is not None
+        valid_namespace(namespace)
+        check(self.principal, self.rule, namespace, self.path, target, audit=self.audit, peer=self.peer)
+        return namespace
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (message := await self.recv()) is not None:
+            yield message
+
+
+class Rpc(Protocol):
+    """Answers the calls of one method."""
+
+    path: str
+    rule: Rule
+
+    async def call(self, call: Call) -> None:
+        """Answer. Raises FlareErrors, which become statuses."""
+        ...
+
+
+class Services:
+    """Every method there is, and what all of them have in common."""
+
+    def __init__(self, authenticator: Authenticator, rpcs: Iterable[Rpc], audit: Audit = NO_AUDIT) -> None:
+        self._authenticator = authenticator
+        self._audit = audit
+        self._rpcs = {rpc.path: rpc for rpc in rpcs}
+        for rpc in self._rpcs.values():
+            add_rpc(rpc.path, rpc.rule)
+
+    def knows(self, path: str) -> bool:
+        return path in self._rpcs
+
+    async def answer(self, call: Call, timeout_s: float | None = None) -> tuple[Status, str]:
+        """Answer a call, and return how it ended. Raises nothing but what cancels it."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._answer(call)
+            return Status.OK, ""
+        except CallFailed as e:
+            return Status(e.status), e.message
+        except TimeoutError:
+            return Status.DEADLINE_EXCEEDED, "it took longer than the caller waits"
+        except FlareError as e:
+            return status_of(e), e.message
+        except ConnectionError:
+            return Status.UNAVAILABLE, "the connection is gone"
+        except Exception:
+            _log.exception("%s", call.path)
+            return Status.INTERNAL, "flarego failed to answer this"
+
+    async def _answer(self, call: Call) -> None:
+        rpc = self._rpcs.get(call.path)
+        if rpc is None:
+            raise CallFailed(Status.UNIMPLEMENTED, "there is no such method")
+        call.rule, call.audit = rpc.rule, self._audit
+        if rpc.rule.scope is None:
+            await rpc.call(call)
+            return
+        shown = Credentials(bearer(call.metadata.get("authorization", "")), "", call.peer, call.metadata)
+        call.principal = await self._authenticator.authenticate(shown)
+        if not call.principal.may(rpc.rule.scope, None) or not rpc.rule.namespaced:
+            check(
+                call.principal,
+                Rule(rpc.rule.scope, namespaced=False, audited=rpc.rule.audited),
+                "",
+                call.path,
+                "",
+                audit=self._audit,
+                peer=call.peer,
+            )
+        await self._while_it_holds(call, rpc)
+
+    async def _while_it_holds(self, call: Call, rpc: Rpc) -> None:
+        """Answer, until what the caller proved does not hold any more."""
+        answering = asyncio.ensure_future(rpc.call(call))
+        try:
+            while not (await asyncio.wait([answering], timeout=HOLDS_S))[0]:
+                if not self._authenticator.holds(call.principal):
+                    raise Unauthenticated("the token has expired or was revoked")
+            await answering
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+
+
+def status_of(e: FlareError) -> Status:
+    """Return the gRPC status that stands for an error."""
+    match e:
+        case Unauthenticated():
+            return Status.UNAUTHENTICATED
+        case Forbidden():
+            return Status.PERMISSION_DENIED
+        case LimitReached():
+            return Status.RESOURCE_EXHAUSTED
+        case BadMessage() | Malformed() | BadNamespace():
+            return Status.INVALID_ARGUMENT
+        case NoSuchProcess():
+            return Status.NOT_FOUND
+    return Status.FAILED_PRECONDITION
