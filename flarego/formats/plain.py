@@ -122,16 +122,16 @@ def _over_time(recording: Recording) -> tuple[dict[str, list[float | None]], lis
             columns.setdefault(name, [None] * i).append(value if math.isfinite(value) else None)
         for column in columns.values():
             column.extend([None] * (i + 1 - len(column)))
-        events += map(_clean, chunk.events)
+        events += map(clean, chunk.events)
     return columns, events
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """Return what JSON can say of an event's value, which anybody may have written."""
     if isinstance(value, dict):
-        return {str(key): _clean(part) for key, part in value.items()}
+        return {str(key): clean(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(part) for part in value]
+        return [clean(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, str | int | float) else str(value)

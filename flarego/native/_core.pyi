@@ -180,7 +180,8 @@ class RowTable:
     def add(self, numbers: Numbers, rows: Mapping[str, bytes]) -> None:
         """Add a chunk's rows. Counts are of the chunk that was added last. What is no weight weighs nothing.
 
-        Raises ValueError when one refers to what is not defined, OverflowError when there are too many: nothing was added.
+        Raises ValueError when one refers to what is not defined, OverflowError when there are too many; then nothing
+        was added.
         """
     def merge(self, after: RowTable, numbers: Numbers | None = None) -> None:
         """Add what comes after; numbers: what the numbers of another book stand for in this one. Raises as add."""
