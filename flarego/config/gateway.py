@@ -18,6 +18,7 @@ _GRANT = matching(
     "GRANT",
     "write GROUP=SCOPE@NAMESPACE, e.g. sre=admin@* or dev=read+clip:write@staging",
 )
+_GRANTED = matching(r"[a-z:+]{1,64}@[a-z0-9*?._-]{1,63}", "GRANT", "write SCOPE@NAMESPACE, e.g. ingest@default")
 _ORIGIN = matching(r"https?://[^/\s,]{1,255}", "ORIGIN", "write it as browsers do: https://tools.example")
 _HOST = matching(r"[A-Za-z0-9._:\[\]-]{1,255}", "HOST", "write a host's name")
 
@@ -64,6 +65,9 @@ class GatewaySettings:
     jwt_leeway: float = trust(30.0, "By how much clocks may differ.", SECONDS)
     jwt_namespace_claim: str = trust("ns", "Claim that names an agent's namespaces.")
     jwt_scope_claim: str = trust("scope", "Claim that names an agent's scopes.")
+    jwt_grants: tuple[str, ...] = trust(
+        (), "What a token may that has neither claim, as ingest@default.", several(_GRANTED)
+    )
     proxy_from: tuple[str, ...] = trust(
         (), "Addresses of proxies that are believed who asks, and from where.", several(NETWORK)
     )
@@ -102,8 +106,12 @@ class GatewaySettings:
     @property
     def authenticates(self) -> bool:
         """Whether anything is configured that tells who asks."""
-        keys = self.jwt_secret_file or self.jwt_key_files or self.jwt_jwks_url or self.jwt_jwks_file
-        return bool(self.tokens or keys or self.proxy_header)
+        return bool(self.tokens or self.verifies_agents or self.proxy_header)
+
+    @property
+    def verifies_agents(self) -> bool:
+        """Whether there are keys for agents' tokens."""
+        return bool(self.jwt_secret_file or self.jwt_key_files or self.jwt_jwks_url or self.jwt_jwks_file)
 
     def validate(self) -> Iterator[str]:
         """Yield what does not go together."""
@@ -111,6 +119,8 @@ class GatewaySettings:
             yield "--tls-cert and --tls-key-file go together"
         if self.tls_client_ca and not self.tls_cert:
             yield "--tls-client-ca needs --tls-cert and --tls-key-file"
+        if self.verifies_agents and not self.jwt_issuer:
+            yield "agents' tokens need --jwt-issuer: whose are they to be?"
         if self.proxy_header and not self.proxy_from:
             yield "--proxy-header needs --proxy-from: whose header is it that is believed?"
         if (self.proxy_groups_header or self.proxy_grants) and not self.proxy_header:

@@ -10,13 +10,13 @@ from weakref import WeakSet
 
 from aiohttp import WSCloseCode, web
 
-from flarego.gateway.audit import NO_AUDIT, Audit
-from flarego.gateway.auth import Authenticator, Scope, Site
+from flarego.gateway.auth import Scope
 from flarego.gateway.clips import Replay, add_clips
-from flarego.gateway.guard import AUDIT, AUTHENTICATOR, SITE, answer, guard, refused
+from flarego.gateway.guard import TRUST, answer, guard, refused
 from flarego.gateway.hub import Hub, Subscriber
 from flarego.gateway.policy import PUBLIC, Rule, add_route
 from flarego.gateway.retention import RETENTION_S
+from flarego.gateway.trust import Trust
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 HEARTBEAT_S = 20.0
@@ -38,10 +38,8 @@ SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("sockets", Weak
 
 def make_app(
     hub: Hub,
-    authenticator: Authenticator,
+    trust: Trust,
     *,
-    site: Site | None = None,
-    audit: Audit = NO_AUDIT,
     static: Path = STATIC,
     replay: Replay | None = None,
     parts: Sequence[Callable[[web.Application], None]] = (),
@@ -49,7 +47,7 @@ def make_app(
     """Return the application. It serves the files below `static` that are there now; each part adds its routes."""
     app = web.Application(middlewares=[answer, guard])
     app[HUB], app[SOCKETS] = hub, WeakSet()
-    app[AUTHENTICATOR], app[SITE], app[AUDIT] = authenticator, site or Site(), audit
+    app[TRUST] = trust
     app[FILES] = {
         path.relative_to(static).as_posix(): path
         for path in static.rglob("*")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import logging
 import math
@@ -11,8 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from flarego.errors import FlareError
-from flarego.gateway.audit import NO_AUDIT, Audit
-from flarego.gateway.auth import Authenticator, Credentials, Forbidden, Principal, Scope, Site, Unauthenticated, bearer
+from flarego.gateway.auth import Credentials, Forbidden, Principal, Scope, Unauthenticated, bearer
 from flarego.gateway.auth.principal import NOBODY
 from flarego.gateway.headers import SECURITY, policy
 from flarego.gateway.limits import LimitReached
@@ -22,18 +22,17 @@ from flarego.gateway.policy import (
     PRINCIPAL,
     BadNamespace,
     Route,
-    check,
     route_of,
     valid_namespace,
 )
+from flarego.gateway.trust import Trust
 
-AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
-SITE = web.AppKey("site", Site)
-AUDIT: web.AppKey[Audit] = web.AppKey("audit")
+TRUST = web.AppKey("trust", Trust)
 REQUEST_ID = web.RequestKey("request_id", str)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _STATUS: Mapping[type[FlareError], int] = {Unauthenticated: 401, Forbidden: 403, BadNamespace: 400, LimitReached: 429}
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logging.getLogger(__name__)
 
 _STYLE = """
@@ -98,43 +97,79 @@ def _answer_to(error: FlareError) -> web.Response:
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let through only what comes from where we listen, and what the policy allows to whoever asks."""
-    site = request.app.get(SITE) or Site()
-    if not site.knows_host(request.host):
+    trust = request.app[TRUST]
+    if not trust.site.knows_host(request.host):
         return refused(403, "this Host is not where flarego listens", "use the URL that flarego printed")
-    if not site.knows_origin(request.headers.get("Origin"), request.host):
+    if not trust.site.knows_origin(request.headers.get("Origin"), request.host):
         return refused(403, "a page from another origin may not use flarego", "use the URL that flarego printed")
+    if request.method not in _SAFE and _forged(request):
+        return refused(403, "a change needs a page of ours, or a token", "send Authorization: Bearer TOKEN")
+    request[NAMESPACE] = DEFAULT_NAMESPACE
     route = route_of(request)
-    if route is not None and route.rule.scope is None:
-        request[PRINCIPAL], request[NAMESPACE] = NOBODY, DEFAULT_NAMESPACE
-        return await handler(request)
     try:
-        principal = await request.app[AUTHENTICATOR].authenticate(credentials_of(request))
+        request[PRINCIPAL] = principal = await _principal(request, route)
     except Unauthenticated as e:
         return _no_token(request, e)
     if request.path == "/" and "token" in request.query:
-        return _cleaned(request, principal)
-    request[PRINCIPAL], request[NAMESPACE] = principal, DEFAULT_NAMESPACE
-    if route is not None:
-        _check(request, principal, route)
-    elif request.match_info.http_exception is None:
+        return await _cleaned(request, principal)
+    if route is None and request.match_info.http_exception is None:
         raise Forbidden("nobody may: this address has no rule")
-    return await handler(request)
+    if route is None or route.rule.scope is None:
+        return await handler(request)
+    _check(request, principal, route)
+    with trust.leases.hold(principal, _end(request)):
+        return await handler(request)
+
+
+async def _principal(request: web.Request, route: Route | None) -> Principal:
+    """Return who asks. Raises Unauthenticated, LimitReached."""
+    shown, trust = credentials_of(request), request.app[TRUST]
+    public = route is not None and route.rule.scope is None
+    if public and not (shown.bearer or shown.cookie):
+        return NOBODY
+    action = f"{request.method} {route.path if route else request.path}"
+    try:
+        return await trust.authenticate(shown, action, request[REQUEST_ID])
+    except Unauthenticated:
+        if public:
+            return NOBODY
+        raise
 
 
 def _check(request: web.Request, principal: Principal, route: Route) -> None:
     """Ask the policy. Raises Forbidden, BadNamespace."""
     wanted = request.query.get("namespace") or principal.only_namespace(route.rule.scope or Scope.READ)
     request[NAMESPACE] = valid_namespace(wanted or DEFAULT_NAMESPACE)
-    check(
-        principal,
-        route.rule,
-        request[NAMESPACE],
-        f"{request.method} {route.path}",
-        request.query.get("process", request.path),
-        audit=request.app.get(AUDIT, NO_AUDIT),
-        peer=request.remote or "",
-        request_id=request[REQUEST_ID],
-    )
+    target = request.query.get("process", request.path)
+    action = f"{request.method} {route.path}"
+    trust = request.app[TRUST]
+    trust.check(principal, route.rule, request[NAMESPACE], action, target, peer_of(request), request[REQUEST_ID])
+
+
+def _forged(request: web.Request) -> bool:
+    """Tell whether a page of somebody else may have made a browser send this, as Go's CrossOriginProtection does.
+
+    The Origin, if any, is known to be ours already. A browser says one of the two; a program need not.
+    """
+    shown = credentials_of(request)
+    if shown.bearer:
+        return False
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return bool(shown.cookie) and "Origin" not in request.headers
+
+
+def _end(request: web.Request) -> Callable[[str], None]:
+    """Return what ends a request that lasts longer than the right to it."""
+    task = asyncio.current_task()
+
+    def end(why: str) -> None:
+        _log.info("ended %s: %s", request.path, why)
+        if task is not None:
+            task.cancel()
+
+    return end
 
 
 def credentials_of(request: web.Request) -> Credentials:
@@ -147,13 +182,18 @@ def credentials_of(request: web.Request) -> Credentials:
     )
 
 
+def peer_of(request: web.Request) -> str:
+    """Return the address a request comes from, from before our proxies."""
+    return request.app[TRUST].proxies.address(request.remote or "", request.headers)
+
+
 def cookie_name(request: web.Request) -> str:
     """Browsers do not tell the ports of a host apart, so the name does."""
     address = request.get_extra_info("sockname")
     return f"flarego-{address[1] if address else 0}"
 
 
-def _cleaned(request: web.Request, principal: Principal) -> web.Response:
+async def _cleaned(request: web.Request, principal: Principal) -> web.Response:
     """Swap the token in the URL for a cookie. The redirect is relative: it holds under any path prefix.
 
     A browser that comes from a link on another site would not send the cookie on to where a redirect leads, because it
@@ -165,9 +205,16 @@ def _cleaned(request: web.Request, principal: Principal) -> web.Response:
         response = web.Response(text=_GO_ON.format(html.escape(clean)), content_type="text/html")
     else:
         response = web.Response(status=303, headers={"Location": clean})
-    value = request.app[AUTHENTICATOR].exchange(principal, credentials_of(request))
-    response.set_cookie(cookie_name(request), value, httponly=True, samesite="Strict", path="/", secure=request.secure)
+    await set_cookie(request, response, principal)
     return response
+
+
+async def set_cookie(request: web.Request, response: web.StreamResponse, principal: Principal) -> None:
+    """Give a browser a cookie for the token it showed. Raises Unauthenticated."""
+    trust = request.app[TRUST]
+    value = await trust.authenticator.exchange(principal, credentials_of(request))
+    secure = request.secure or trust.proxies.secure(request.remote or "", request.headers)
+    response.set_cookie(cookie_name(request), value, httponly=True, samesite="Strict", path="/", secure=secure)
 
 
 def _no_token(request: web.Request, error: Unauthenticated) -> web.Response:

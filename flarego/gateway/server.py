@@ -11,6 +11,7 @@ from flarego.gateway.auth import Access, Site, hosts_for, is_loopback, new_token
 from flarego.gateway.clips import Replay
 from flarego.gateway.hub import Hub
 from flarego.gateway.listen import bind, failure, parse_listen, written
+from flarego.gateway.trust import Trust
 
 _SHUTDOWN_S = 0.5
 _HERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -49,7 +50,7 @@ class Gateway:
     async def start(self) -> str:
         """Listen, and return the URL. Raises ListenFailed."""
         sockets = await bind(self.host, self.port)
-        app = make_app(self.hub, Access(self.token), site=Site(hosts_for(self.host)), replay=self._replay)
+        app = make_app(self.hub, Trust(Access(self.token), Site(hosts_for(self.host))), replay=self._replay)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         try:
             await self._runner.setup()

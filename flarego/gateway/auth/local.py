@@ -30,8 +30,11 @@ class Access:
     def holds(self, principal: Principal) -> bool:
         return True
 
-    def exchange(self, principal: Principal, credentials: Credentials) -> str:
+    async def exchange(self, principal: Principal, credentials: Credentials) -> str:
         return self.token
+
+    async def leave(self, credentials: Credentials) -> None:
+        """The token stays what it is as long as flarego runs."""
 
     def login(self) -> bool:
         """No: whoever started flarego was shown the address."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fnmatch
 import time
 from collections.abc import Mapping
@@ -102,8 +103,16 @@ class Authenticator(Protocol):
         """Tell whether what was proved still holds: not expired, not revoked, not logged out. Asked every second."""
         ...
 
-    def exchange(self, principal: Principal, credentials: Credentials) -> str:
+
+class Entrance(Authenticator, Protocol):
+    """What browsers come in by as well: they change what they show for a cookie."""
+
+    async def exchange(self, principal: Principal, credentials: Credentials) -> str:
         """Return what the cookie of a browser that showed this is to hold. Raises Unauthenticated."""
+        ...
+
+    async def leave(self, credentials: Credentials) -> None:
+        """Make the cookie worth nothing."""
         ...
 
     def login(self) -> bool:
@@ -112,6 +121,14 @@ class Authenticator(Protocol):
 
 
 def bearer(authorization: str) -> str:
-    """Return the token of an Authorization header; "" when it has none."""
+    """Return the token of an Authorization header; "" when it has none.
+
+    Of Basic it is the password: that is where what cannot send Bearer (Pyroscope's clients) has room for a token.
+    """
     scheme, _, token = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(token.strip(), validate=True).decode().partition(":")[2]
+        except ValueError:
+            return ""
     return token.strip() if scheme.lower() == "bearer" else ""
