@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,6 @@ from flarego.errors import FlareError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from flarego.model.chunk import ProcessInfo
     from flarego.model.diff import Amount, Change, Difference
     from flarego.model.profile import Profile
     from flarego.wire.clip import Clip
@@ -53,7 +52,9 @@ def command(before: str, after: str, open_page: bool, summary: bool, as_json: bo
         return
     difference = _compare(before, after)
     if as_json:
-        click.echo(json.dumps(to_json(difference), indent=1, ensure_ascii=False))
+        from flarego.model.words import difference_json
+
+        click.echo(json.dumps(difference_json(difference, _TOP_JSON), indent=1, ensure_ascii=False))
     else:
         print_difference(difference, (before, after))
 
@@ -149,58 +150,3 @@ def _table(title: str, changes: Sequence[Change], whole: Amount, width: int, *, 
             cells += [forms(where.own.function), place(where.own), creator(where)]  # type: ignore[list-item]
         rows.append((_STYLES[change.verdict], cells))
     yield from table(title, columns, rows, width)
-
-
-def to_json(difference: Difference) -> Mapping[str, Any]:
-    """Return what changed, for programs. Fields may be added; those that are there stay.
-
-    Amounts are mean numbers of goroutines, of busy cores for `cpu`, ns for `longest_wait`; `share` is of all goroutines
-    for states, of those that were not idle for stacks.
-    """
-    return {
-        "before": _side(difference.before),
-        "after": _side(difference.after),
-        "goroutines": _amount(difference.whole),
-        "busy": _amount(difference.busy),
-        "states": [_change(change, difference.whole) for change in difference.states],
-        "stacks": [_change(change, difference.busy, stack=True) for change in difference.places[:_TOP_JSON]],
-    }
-
-
-def _side(profile: Profile) -> dict[str, Any]:
-    info: ProcessInfo = profile.process
-    return {
-        "process": info.process,
-        "pid": info.pid,
-        "name": info.name,
-        "host": info.host,
-        "module": info.module,
-        "runtime": info.runtime_version,
-        "build_id": info.build_id,
-        "start": info.epoch + profile.start,
-        "end": info.epoch + profile.end,
-    }
-
-
-def _amount(amount: Amount) -> dict[str, Any]:
-    ratio = amount.ratio
-    return {
-        "before": amount.before,
-        "after": amount.after,
-        "change": amount.change,
-        "ratio": None if ratio == float("inf") else ratio,
-    }
-
-
-def _change(change: Change, whole: Amount, *, stack: bool = False) -> dict[str, Any]:
-    from flarego.cli.summary import place_json
-
-    where = place_json(change.place) if stack else {"state": change.place.state, "reason": change.place.reason}
-    return {
-        "verdict": change.verdict,
-        **where,
-        **_amount(change.wall),
-        "share": _amount(change.wall.in_shares(whole)),
-        "cpu": _amount(change.cpu),
-        "longest_wait": _amount(change.wait),
-    }

@@ -13,13 +13,13 @@ from rich.text import Text
 from flarego.cli.columns import Cell, Column, join, lay_out, text
 from flarego.cli.palette import colour_of
 from flarego.model.chunk import ProcessInfo
-from flarego.model.frame import Frame
 from flarego.model.leaks import Suspect
 from flarego.model.names import forms, place, printable
 from flarego.model.places import Place, Standing
 from flarego.model.profile import Profile
 from flarego.model.summary import Summary, summarise
 from flarego.model.units import duration, mean, number, share, size
+from flarego.model.words import frame_json, place_json, suspect_json
 
 if TYPE_CHECKING:
     from flarego.wire.clip import Clip
@@ -292,30 +292,4 @@ def standing_json(standing: Standing, summary: Summary) -> dict[str, Any]:
         "count": standing.count,
         "longest_wait": standing.wait,
         "frames": [frame_json(frame) for frame in reversed(summary.profile.stack(standing.node))],
-    }
-
-
-def place_json(place_: Place) -> dict[str, Any]:
-    return {
-        "state": place_.state,
-        "reason": place_.reason,
-        "function": place_.own.function,
-        "file": place_.own.file,
-        "line": place_.own.line,
-        "created_by": place_.created_by.function if place_.created_by else None,
-        "entry": place_.entry.function if place_.entry else None,
-    }
-
-
-def frame_json(frame: Frame) -> dict[str, Any]:
-    return {"function": frame.function, "file": frame.file, "line": frame.line, "inlined": frame.inlined}
-
-
-def suspect_json(suspect: Suspect, info: ProcessInfo) -> dict[str, Any]:
-    return place_json(suspect.place) | {
-        "start": info.epoch + suspect.start,
-        "end": info.epoch + suspect.end,
-        "counts": list(suspect.counts),
-        "per_minute": suspect.per_minute,
-        "longest_wait": suspect.wait,
     }

@@ -270,16 +270,22 @@ class Profile:
 
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
-    expression = re.compile("|".join(map(_expression, patterns)), re.IGNORECASE | re.DOTALL)
+    expression = re.compile("|".join(map(expression_of, patterns)), re.IGNORECASE | re.DOTALL)
     return lambda text: expression.search(text) is not None
 
 
-def _expression(pattern: str) -> str:
-    """Return the regular expression of a pattern. Symbol names hold brackets, so those are themselves."""
+def expression_of(pattern: str) -> str:
+    """Return the regular expression of a pattern. Symbol names hold brackets, so those are themselves.
+
+    What follows each `*` is looked for once and never again: no pattern takes long, whatever the text.
+    """
     if not set(pattern) & {"*", "?"}:
         return re.escape(pattern)
-    parts = {"*": ".*", "?": "."}
-    return rf"\A{''.join(parts.get(char) or re.escape(char) for char in pattern)}\Z"
+    first, *parts = ("".join("." if char == "?" else re.escape(char) for char in part) for part in pattern.split("*"))
+    if not parts:
+        return rf"\A{first}\Z"
+    between = "".join(f"(?>.*?{part})" for part in parts[:-1] if part)
+    return rf"\A{first}{between}.*{parts[-1]}\Z"
 
 
 def _column(table: Mapping[str, bytes], name: str) -> array[int]:

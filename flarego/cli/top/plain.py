@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flarego.cli.columns import join, lay_out
-from flarego.cli.summary import frame_json, place_json, suspect_json
 from flarego.cli.terminal.paint import Line
 from flarego.cli.top.book import Entry, Picture, Wait
 from flarego.cli.top.groups import cells, chosen, columns
 from flarego.cli.top.header import header
 from flarego.model.names import printable
 from flarego.model.units import number
+from flarego.model.words import frame_json, place_json, suspect_json
 
 
 def table(picture: Picture, width: int) -> Iterator[str]:
