@@ -145,9 +145,8 @@ class GrpcConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._h2.update_settings(_SETTINGS)
-        self._h2.local_settings.acknowledge()
         self._h2.initiate_connection()
+        self._h2.update_settings(_SETTINGS)
         self._h2.increment_flow_control_window(CONNECTION_WINDOW - 65_535)
         self.flush()
         self._timer = self._loop.call_later(PING_S, self._look_after)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from flarego.errors import FlareError, NoSuchProcess
-from flarego.gateway.audit import NO_AUDIT, Audit
 from flarego.gateway.auth.principal import (
     NOBODY,
-    Authenticator,
     Credentials,
     Forbidden,
     Principal,
@@ -20,13 +18,12 @@ from flarego.gateway.auth.principal import (
     bearer,
 )
 from flarego.gateway.limits import LimitReached
-from flarego.gateway.policy import BadNamespace, Rule, add_rpc, check, valid_namespace
+from flarego.gateway.policy import BadNamespace, Rule, add_rpc, valid_namespace
+from flarego.gateway.trust import Trust
 from flarego.wire.codec import BadMessage
 from flarego.wire.grpc import CallFailed, Status
 from flarego.wire.protobuf import Malformed
 
-HOLDS_S = 1.0
-"""How often it is asked whether a token still holds."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +37,9 @@ class Call(ABC):
         self.metadata = metadata
         self.principal: Principal = NOBODY
         self.rule: Rule | None = None
-        self.audit: Audit = NO_AUDIT
+        self.trust: Trust | None = None
+        self.cookie = ""
+        """Of a browser that is logged in."""
         self.draining = asyncio.Event()
         """Set when the gateway is to stop: long calls should end."""
 
@@ -54,9 +53,9 @@ class Call(ABC):
 
     def require(self, namespace: str, target: str = "") -> str:
         """Return the namespace if this call may be made in it. Raises Forbidden, BadNamespace."""
-        assert self.rule is not None
+        assert self.rule is not None and self.trust is not None
         valid_namespace(namespace)
-        check(self.principal, self.rule, namespace, self.path, target, audit=self.audit, peer=self.peer)
+        self.trust.check(self.principal, self.rule, namespace, self.path, target, self.peer)
         return namespace
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -78,15 +77,21 @@ class Rpc(Protocol):
 class Services:
     """Every method there is, and what all of them have in common."""
 
-    def __init__(self, authenticator: Authenticator, rpcs: Iterable[Rpc], audit: Audit = NO_AUDIT) -> None:
-        self._authenticator = authenticator
-        self._audit = audit
-        self._rpcs = {rpc.path: rpc for rpc in rpcs}
-        for rpc in self._rpcs.values():
-            add_rpc(rpc.path, rpc.rule)
+    def __init__(self, trust: Trust, rpcs: Iterable[Rpc]) -> None:
+        self._trust = trust
+        self._rpcs: dict[str, Rpc] = {}
+        self.add(rpcs)
 
-    def knows(self, path: str) -> bool:
-        return path in self._rpcs
+    @property
+    def paths(self) -> Sequence[str]:
+        """Return the path of every method."""
+        return tuple(self._rpcs)
+
+    def add(self, rpcs: Iterable[Rpc]) -> None:
+        """Add methods, with their rules."""
+        for rpc in rpcs:
+            self._rpcs[rpc.path] = rpc
+            add_rpc(rpc.path, rpc.rule)
 
     async def answer(self, call: Call, timeout_s: float | None = None) -> tuple[Status, str]:
         """Answer a call, and return how it ended. Raises nothing but what cancels it."""
@@ -110,35 +115,36 @@ class Services:
         rpc = self._rpcs.get(call.path)
         if rpc is None:
             raise CallFailed(Status.UNIMPLEMENTED, "there is no such method")
-        call.rule, call.audit = rpc.rule, self._audit
+        call.rule, call.trust = rpc.rule, self._trust
         if rpc.rule.scope is None:
             await rpc.call(call)
             return
-        shown = Credentials(bearer(call.metadata.get("authorization", "")), "", call.peer, call.metadata)
-        call.principal = await self._authenticator.authenticate(shown)
+        shown = Credentials(bearer(call.metadata.get("authorization", "")), call.cookie, call.peer, call.metadata)
+        call.peer = self._trust.address(shown)
+        call.principal = await self._trust.authenticate(shown, call.path)
         if not call.principal.may(rpc.rule.scope, None) or not rpc.rule.namespaced:
-            check(
-                call.principal,
-                Rule(rpc.rule.scope, namespaced=False, audited=rpc.rule.audited),
-                "",
-                call.path,
-                "",
-                audit=self._audit,
-                peer=call.peer,
-            )
+            anywhere = Rule(rpc.rule.scope, namespaced=False, audited=rpc.rule.audited)
+            self._trust.check(call.principal, anywhere, "", call.path, "", call.peer)
         await self._while_it_holds(call, rpc)
 
     async def _while_it_holds(self, call: Call, rpc: Rpc) -> None:
         """Answer, until what the caller proved does not hold any more."""
         answering = asyncio.ensure_future(rpc.call(call))
+        ended: list[str] = []
+
+        def end(why: str) -> None:
+            ended.append(why)
+            answering.cancel()
+
         try:
-            while not (await asyncio.wait([answering], timeout=HOLDS_S))[0]:
-                if not self._authenticator.holds(call.principal):
-                    raise Unauthenticated("the token has expired or was revoked")
-            await answering
+            with self._trust.leases.hold(call.principal, end):
+                await answering
+        except asyncio.CancelledError:
+            if ended:
+                raise Unauthenticated(ended[0]) from None
+            raise
         finally:
             answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
 
 
 def status_of(e: FlareError) -> Status:
