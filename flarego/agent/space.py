@@ -13,8 +13,11 @@ class AddressSpace:
     """
 
     def __init__(self, pid: int) -> None:
-        """Raises OSError."""
-        self._fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        """Raises ProcessLookupError, PermissionError, OSError."""
+        try:
+            self._fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise ProcessLookupError(pid) from None
 
     def is_over(self) -> bool:
         try:

@@ -21,6 +21,10 @@ class Sampler(Protocol):
         """Return what was seen since the drain before. Raises ProcessGone when the target has exited."""
         ...
 
+    def renew(self) -> None:
+        """Begin a new generation with the next drain: what this one defined has been lost on the way."""
+        ...
+
     def stop(self) -> None:
         """Stop watching and let go of the target. May be called twice."""
         ...

@@ -50,8 +50,13 @@ class GoSampler:
         scan_hz: float = 0.0,
         oncpu_hz: float = 0.0,
         engine: str = "auto",
+        process_id: str = "",
+        labels: Mapping[str, str] | None = None,
     ) -> None:
-        """budget is a fraction of one core; a rate of 0 adapts to it. started is the target's start, Unix seconds."""
+        """budget is a fraction of one core; a rate of 0 adapts to it. started is the target's start, Unix seconds.
+
+        process_id: what it is called among all that are watched, when pid and start do not tell it apart.
+        """
         self._process = process
         self._native = native.Sampler(
             process.memory,
@@ -68,7 +73,7 @@ class GoSampler:
         self._definitions = Definitions()
         self._generation = self._sequence = self._generation_end = self._processors_due = 0
         self._info = ProcessInfo(
-            process=f"{process.pid}-{int(started * 100)}",
+            process=process_id or f"{process.pid}-{int(started * 100)}",
             pid=process.pid,
             name=name,
             command=command,
@@ -83,6 +88,7 @@ class GoSampler:
             engine_why="",
             epoch=time.time_ns(),
             budget=budget,
+            labels=labels or {},
         )
 
     @property
@@ -95,6 +101,9 @@ class GoSampler:
     def stop(self) -> None:
         self._native.stop()
         self._process.close()
+
+    def renew(self) -> None:
+        self._generation_end = 0
 
     def drain(self) -> Chunk:
         now = time.monotonic_ns() - self._monotonic_epoch

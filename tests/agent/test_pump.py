@@ -14,8 +14,9 @@ import pytest
 
 from agent.clock import VirtualLoop
 from agent.watched import Counting, child, until_named
-from flarego.agent.pump import FIRST_S, INTERVAL_S, Pump
+from flarego.agent.pump import Pump
 from flarego.agent.space import AddressSpace
+from flarego.agent.telling import FIRST_S, INTERVAL_S
 from flarego.errors import PermissionRefused, ProcessGone
 from flarego.model.chunk import Chunk, Gone, Message, ProcessInfo
 

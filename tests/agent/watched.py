@@ -23,7 +23,7 @@ class Counting:
         self.info: ProcessInfo = replace(INFO, pid=pid, process=f"{pid}-1", name="child")
         self.failure = failure
         self.good = good
-        self.drained = 0
+        self.drained = self.renewed = 0
 
     def start(self) -> None: ...
 
@@ -32,6 +32,9 @@ class Counting:
             raise self.failure
         n, self.drained = self.drained, self.drained + 1
         return Chunk(self.info.process, 0, n, n * INTERVAL_NS, (n + 1) * INTERVAL_NS, strings=[""] if n == 0 else [])
+
+    def renew(self) -> None:
+        self.renewed += 1
 
     def stop(self) -> None: ...
 
