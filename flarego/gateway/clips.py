@@ -6,8 +6,9 @@ import asyncio
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +18,7 @@ from aiohttp import web
 
 from flarego.gateway.guard import refused
 from flarego.gateway.hub import History, Hub
-from flarego.gateway.policy import Rule, Scope, add_route
+from flarego.gateway.policy import NAMESPACE, Rule, Scope, add_route
 from flarego.model.chunk import Chunk, Message, ProcessInfo
 from flarego.model.merge import within
 from flarego.wire.clip import Clip, ClipWriter
@@ -83,20 +84,24 @@ def add_clips(app: web.Application, hub: Hub, replay: Replay | None) -> None:
 async def _save(request: web.Request, path: Path | None = None) -> web.StreamResponse:
     """Answer with a clip of what is kept, or of what a clip holds: `?process=ID&from=NS&to=NS`, since its epoch."""
     process = request.query.get("process", "")
-    history = request.app[_HUB].history(process)
+    history = request.app[_HUB].history(process, request[NAMESPACE])
     if path is None and history is None:
         return refused(404, "nothing is kept of that process", "wait for the first picture, or name a process")
     bounds = [request.query.get(name) for name in ("from", "to")]
     if not all(bound is None or _NANOSECONDS.fullmatch(bound) for bound in bounds):
         return refused(400, "from and to are nanoseconds since the process's epoch", "leave them out for everything")
     start, end = (None if bound is None else int(bound) for bound in bounds)
+    if path is not None:
+        return await send_clip(request, partial(write_part, path, process, start, end))
+    assert history is not None
+    return await send_clip(request, partial(write_history, history, start, end))
+
+
+async def send_clip(request: web.Request, write: Callable[[BinaryIO], str | None]) -> web.StreamResponse:
+    """Answer with the clip that `write` writes; it returns a name for it, None when there is nothing."""
     with tempfile.TemporaryFile() as file:
         async with request.app[_SAVING]:  # one at a time: it holds the interpreter's lock for a while
-            if path is not None:
-                name = await asyncio.to_thread(write_part, path, process, start, end, file)
-            else:
-                assert history is not None
-                name = await asyncio.to_thread(write_history, history, start, end, file)
+            name = await asyncio.to_thread(write, file)
         if name is None:
             return refused(404, "nothing is kept of that span", "save a later one, or everything")
         return await _send(request, file, name)
