@@ -32,6 +32,13 @@ if ! command -v prometheus >/dev/null && [ ! -x "$cache/deb/usr/bin/prometheus" 
         echo "missing: prometheus; the tests that need it will be skipped" >&2
 fi
 
+# The same; with the libraries only it needs.
+if ! command -v redis-server >/dev/null && [ ! -x "$cache/deb/usr/bin/redis-server" ]; then
+    (cd "$cache" && apt apt-get download -qq redis-server redis-tools liblzf1 libjemalloc2 &&
+        for deb in redis-*.deb libl*.deb libj*.deb; do dpkg -x "$deb" deb && rm "$deb"; done) ||
+        echo "missing: redis-server; the tests that need it will be skipped" >&2
+fi
+
 if command -v npm >/dev/null && [ ! -x "$cache/npm/node_modules/.bin/tsc" ]; then
     npm install --silent --no-audit --no-fund --prefix "$cache/npm" typescript@5.9 ||
         echo "missing: tsc (npm install typescript); the check of the page's types will be skipped" >&2

@@ -104,7 +104,7 @@ class Subscriber:
     def __init__(self, hub: Hub, namespace: str, processes: Collection[str], since_s: float, lag: Lag) -> None:
         self.namespace = namespace
         self._hub = hub
-        self._processes = frozenset(processes)
+        self.processes = frozenset(processes)
         self._lag = lag
         self._cursors: dict[Channel, Cursor] = {}
         self._due: dict[Channel, None] = {}
@@ -121,7 +121,7 @@ class Subscriber:
         return self._left + sum(cursor.dropped for cursor in self._cursors.values())
 
     def wants(self, channel: Channel) -> bool:
-        return channel.namespace == self.namespace and (not self._processes or channel.process in self._processes)
+        return channel.namespace == self.namespace and (not self.processes or channel.process in self.processes)
 
     def join(self, channel: Channel, since_s: float = 0) -> None:
         """Read a channel as well, if it is one that was chosen."""
@@ -187,6 +187,17 @@ class Hub:
         """Return the processes that are kept here, of one namespace or of all."""
         return [channel for channel in self._channels.values() if namespace in (None, channel.namespace)]
 
+    def watched(self) -> Mapping[str, Collection[str]]:
+        """Return the processes that somebody reads, by namespace; none named: all of the namespace."""
+        watched: dict[str, set[str] | None] = {}
+        for subscriber in self._subscribers:
+            named = watched.setdefault(subscriber.namespace, set())
+            if not subscriber.processes:
+                watched[subscriber.namespace] = None
+            elif named is not None:
+                named |= subscriber.processes
+        return {namespace: named or () for namespace, named in watched.items()}
+
     def channel(self, namespace: str, process: str) -> Channel | None:
         return self._channels.get((namespace, process))
 
@@ -196,10 +207,14 @@ class Hub:
 
     async def admit(self, info: ProcessInfo, *, namespace: str = DEFAULT_NAMESPACE) -> Channel:
         """Return the channel of a process that begins, or goes on, to be told of; `last` says what there is of it."""
-        channel = self._channel_of(namespace, info.process, info)
+        channel = self.meet(info, namespace)
         if self.store is not None:
             await self.store.admit(channel)
         return channel
+
+    def meet(self, info: ProcessInfo, namespace: str) -> Channel:
+        """Return the channel of a process as it is here, made if need be."""
+        return self._channel_of(namespace, info.process, info)
 
     async def follow(self, namespace: str, process: str) -> Channel | None:
         """Return the channel of a process, also of one that comes through another replica; None: there is no such."""
@@ -232,23 +247,35 @@ class Hub:
         channel = self._channel_of(namespace, message.process, message if isinstance(message, ProcessInfo) else None)
         if sequence is not None and sequence <= channel.last:
             return False
+        self._take(channel, message, data, sequence)
+        if self.store is not None:
+            self.store.touched(channel)
+        elif sequence is not None:
+            channel.settle(sequence)
+        return True
+
+    def learn(self, channel: Channel, message: Message, data: bytes, sequence: int) -> bool:
+        """Take a message that is kept together already, from another gateway. Return False for one that is here."""
+        if isinstance(message, Chunk) and message.sequence <= channel.log.last_sequence:
+            return False
+        self._take(channel, message, data, max(sequence, channel.last))
+        return True
+
+    def _take(self, channel: Channel, message: Message, data: bytes | None, sequence: int | None) -> None:
         channel.last_seen = time.time()
         match message:
             case Chunk():
-                self._keep(channel, message, data)
+                self._keep(channel, message, data, sequence or 0)
             case ProcessInfo():
                 self._introduce(channel, message)
             case Gone():
                 channel.gone, channel.gone_data = message, encode(message)
         if sequence is not None:
             channel.last = sequence
-            if self.store is None:
-                channel.settle(sequence)
         for subscriber in channel.readers:
             subscriber.wake(channel)
-        return True
 
-    def _keep(self, channel: Channel, chunk: Chunk, data: bytes | None) -> None:
+    def _keep(self, channel: Channel, chunk: Chunk, data: bytes | None, number: int) -> None:
         before = channel.log.size
         data = encode(chunk) if data is None else data
         channel.gone, channel.gone_data = None, b""
@@ -259,7 +286,7 @@ class Hub:
                 if name.startswith("goroutines.") and name not in ("goroutines.created", "goroutines.system")
             )
         )
-        channel.log.add(chunk, data)
+        channel.log.add(chunk, data, number)
         self._count(channel.namespace, channel.log.size - before)
         for tap in self.taps:
             tap.took(channel, chunk, data)
@@ -338,6 +365,8 @@ class Hub:
             subscriber.part(channel)
         for tap in self.taps:
             tap.dropped(channel)
+        if self.store is not None:
+            self.store.dropped(channel)
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Say what viewers must know now; nothing takes everything back."""
@@ -376,7 +405,15 @@ class Hub:
 
 
 class Store(Protocol):
-    """Where several gateways keep together what each of them takes. It is a Tap as well, and settles channels."""
+    """Where several gateways keep together what each of them takes. It settles channels."""
+
+    def touched(self, channel: Channel) -> None:
+        """Something was taken here, and is to be written there. Must be quick, and raise nothing."""
+        ...
+
+    def dropped(self, channel: Channel) -> None:
+        """Nothing is kept here of the process any more."""
+        ...
 
     async def admit(self, channel: Channel) -> None:
         """Tell a channel what is there of it already: `last`."""

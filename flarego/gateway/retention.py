@@ -41,6 +41,8 @@ class Packet:
     position: int
     """Bytes that were logged before it."""
     data: bytes
+    number: int = 0
+    """The Data.sequence it came with; 0: nobody numbered it."""
 
     def chunk(self) -> Chunk:
         chunk = decode(self.data)
@@ -83,6 +85,11 @@ class Retention:
         self._forgot = callback
 
     @property
+    def last_sequence(self) -> int:
+        """The sequence of the last chunk; -1 when there is none."""
+        return self._packets[-1].sequence if self._packets else -1
+
+    @property
     def spare(self) -> int:
         """How many chunks could still lose their rows."""
         return max(0, self.end - 1 - self.whole)
@@ -92,12 +99,12 @@ class Retention:
         """The end of the oldest generation but the current one, in ns since the epoch; -1 when there is none."""
         return self[self._starts[1] - 1].end if len(self._starts) > 1 else -1
 
-    def add(self, chunk: Chunk, data: bytes | None = None) -> None:
+    def add(self, chunk: Chunk, data: bytes | None = None, number: int = 0) -> None:
         """Append a chunk (with its encoding, if there is one already), and forget what is too old or too much."""
         data = encode(chunk) if data is None else data
         if not self._packets or self._packets[-1].generation != chunk.generation:
             self._starts.append(self.end)
-        self._packets.append(Packet(chunk.generation, chunk.sequence, chunk.end, self._written, data))
+        self._packets.append(Packet(chunk.generation, chunk.sequence, chunk.end, self._written, data, number))
         self._written += len(data)
         self.size += len(data)
         self._trim()
@@ -161,6 +168,17 @@ class Retention:
             if self[end - 1].end > wanted:
                 return start
         return self._starts[-1]
+
+    def begins(self, index: int) -> bool:
+        """Return whether a generation begins at index."""
+        return index in self._starts
+
+    def within(self, size: int) -> int:
+        """Return where the oldest generation begins of those that are no more bytes than that; at least the current."""
+        for start in self._starts:
+            if self.behind(start) <= size:
+                return start
+        return self._starts[-1] if self._starts else self.end
 
     def behind(self, index: int) -> int:
         """Return how many bytes were written from the packet at index on."""

@@ -1,0 +1,1 @@
+"""Several gateways that keep together, in Redis or Valkey, what each of them takes."""
