@@ -64,8 +64,9 @@ class Assembly:
     max_bytes: int = MAX_BYTES
     max_frames: int = MAX_FRAMES
     """Of all stacks added, one after the other."""
+    reasons: dict[str, int] = field(default_factory=lambda: {"": 0})
+    """Wait reasons, and their numbers in rows."""
     _definitions: Definitions = field(default_factory=Definitions)
-    _reasons: dict[str, int] = field(default_factory=lambda: {"": 0})
     _groups: dict[Origin, int] = field(default_factory=dict)
     _locations: dict[tuple[int, ...], int] = field(default_factory=dict)
     _nodes: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -80,11 +81,6 @@ class Assembly:
     def size(self) -> int:
         """About how many bytes all definitions and rows so far are."""
         return self._bytes
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Return the meaning of the reason column."""
-        return tuple(map(_name, self._reasons))
 
     def location(self, *frames: Frame) -> int:
         """Return the number of a frame, or of a frame and what was inlined into it, outermost first. Raises BadFile."""
@@ -134,7 +130,7 @@ class Assembly:
         nodes = [0]
         nodes.extend(self._node(nodes[parent], locations[location]) for parent, location in other._nodes)
         groups = [self._group(origin.labelled(labels)) for origin in other._groups]
-        reasons = [self._reason(reason) for reason in other._reasons]
+        reasons = [self._reason(reason) for reason in other.reasons]
         for (node, group, state, reason), weights in other._rows.items():
             wall = weights.wall if time else 0.0
             if wall or weights.cpu or weights.count:
@@ -187,11 +183,11 @@ class Assembly:
         return found
 
     def _reason(self, reason: str) -> int:
-        found = self._reasons.get(reason)
+        found = self.reasons.get(reason)
         if found is None:
-            if len(self._reasons) > _MAX_REASONS:
+            if len(self.reasons) > _MAX_REASONS:
                 return 0
-            found = self._reasons[reason] = len(self._reasons)
+            found = self.reasons.setdefault(_name(reason), len(self.reasons))
         return found
 
     def _info(self, about: About, process: str) -> ProcessInfo:
@@ -206,7 +202,7 @@ class Assembly:
             module="",
             build_id=about.build_id,
             task="goroutine",
-            reasons=self.reasons,
+            reasons=tuple(self.reasons),
             engine="import",
             engine_why=f"imported from {about.format}",
             epoch=about.epoch,
@@ -225,7 +221,8 @@ class Assembly:
     ) -> Chunk:
         """Return a chunk with the rows, and the definitions that are new since the chunk before; rows begin at 0 again.
 
-        Numbers of definitions are those of one generation: begin another one with another assembly.
+        Numbers of definitions are those of one generation: begin another one with another assembly. `series` are added
+        to the counts of goroutines.
         """
         first_location, first_node, first_group = self._told
         groups = [self._describe(origin) for origin in islice(self._groups, first_group, None)]
@@ -248,7 +245,7 @@ class Assembly:
             nodes=_columns(("parent", "location"), "II", islice(self._nodes, first_node, None)),
             groups=groups,
             rows=self._row_columns(),
-            series=self._series() if series is None else series,
+            series={**self._series(), **(series or {})},
         )
         self._rows = {}
         return chunk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,9 +39,9 @@ MAX_ENTRIES = 400_000
 """Of one body: samples, locations, functions, texts; objects and lists of a JSON text."""
 
 
-def new_assembly() -> Assembly:
-    """Return an assembly for what strangers send."""
-    return Assembly(max_bytes=MAX_BYTES, max_frames=MAX_FRAMES)
+def new_assembly(reasons: Sequence[str] = ("",), max_bytes: int = MAX_BYTES) -> Assembly:
+    """Return an assembly for what strangers send; `reasons` keep their numbers."""
+    return Assembly(max_bytes=max_bytes, max_frames=MAX_FRAMES, reasons={r: i for i, r in enumerate(reasons)})
 
 
 def source(data: bytes, name: str, **about: Any) -> Source:

@@ -1,0 +1,44 @@
+"""Bodies of requests: read within bounds, whatever they are compressed to."""
+
+from __future__ import annotations
+
+import math
+
+from aiohttp import web
+
+from flarego.formats.pushed import MAX_BODY
+from flarego.formats.source import BadFile
+from flarego.gateway.limits import LimitReached
+
+
+class TooLarge(BadFile):
+    """A body of more bytes than flarego takes."""
+
+    usual_remedy = "send profiles in parts, or more often"
+
+
+async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
+    """Return the body, decompressed. Raises TooLarge, BadFile."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"a body of more than {limit >> 20} MB")
+    data = bytearray()
+    try:
+        async for block in request.content.iter_any():
+            data += block
+            if len(data) > limit:
+                raise TooLarge(f"a body of more than {limit >> 20} MB, decompressed")
+    except web.RequestPayloadError as e:
+        raise BadFile(f"a body that cannot be read: {e}") from None
+    return bytes(data)
+
+
+def status_of(error: BadFile | LimitReached) -> int:
+    """Return the HTTP status that stands for an error."""
+    if isinstance(error, LimitReached):
+        return 429
+    return 413 if isinstance(error, TooLarge) else 400
+
+
+def headers_of(error: BadFile | LimitReached) -> dict[str, str]:
+    """Return what the answer to a sender that is to come again says of when."""
+    return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))} if isinstance(error, LimitReached) else {}
