@@ -32,23 +32,33 @@ class Mux:
         """`http` makes the protocol of an HTTP/1.1 connection, `grpc` that of an address's gRPC connection."""
         self.http, self.grpc = http, grpc
         self.meter = meter or Meter()
+        self.quiet = asyncio.Event()
+        """Set while nobody speaks gRPC."""
+        self.quiet.set()
         self._connections: set[GrpcConnection] = set()
 
     def __call__(self) -> asyncio.Protocol:
         return _Sniffer(self)
 
     def opened(self, connection: GrpcConnection) -> None:
-        self._connections = {c for c in self._connections if not c.closed}
+        """Know a connection that speaks gRPC."""
         self._connections.add(connection)
+        self.quiet.clear()
+
+    def closed(self, connection: GrpcConnection) -> None:
+        """Know it no more."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self.quiet.set()
 
     def drain(self) -> None:
         """Tell every gRPC peer to go elsewhere."""
-        for connection in self._connections:
+        for connection in tuple(self._connections):
             connection.drain()
 
     def abort(self) -> None:
         """End every gRPC connection now."""
-        for connection in self._connections:
+        for connection in tuple(self._connections):
             connection.abort()
 
 
@@ -117,6 +127,8 @@ class _Sniffer(asyncio.Protocol):
             self._mux.meter.leave("connections", self._address)
         if self._inner is not None:
             self._inner.connection_lost(exc)
+        if isinstance(self._inner, GrpcConnection):
+            self._mux.closed(self._inner)
 
     def pause_writing(self) -> None:
         if self._inner is not None:

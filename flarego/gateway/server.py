@@ -10,11 +10,10 @@ from flarego.gateway.app import make_app
 from flarego.gateway.auth import Access, Site, hosts_for, is_loopback, new_token
 from flarego.gateway.clips import Replay
 from flarego.gateway.hub import Hub
-from flarego.gateway.listen import bind, failure, parse_listen, written
+from flarego.gateway.listen import HERE, bind, failure, parse_listen, written
 from flarego.gateway.trust import Trust
 
 _SHUTDOWN_S = 0.5
-_HERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class Gateway:
@@ -35,7 +34,7 @@ class Gateway:
     @property
     def url(self) -> str:
         """Where a person on this machine opens the dashboard."""
-        return f"http://{written(_HERE.get(self.host, self.host), self.port)}/?token={quote(self.token, safe='')}"
+        return f"http://{written(HERE.get(self.host, self.host), self.port)}/?token={quote(self.token, safe='')}"
 
     @property
     def warning(self) -> str | None:
