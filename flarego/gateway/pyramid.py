@@ -7,15 +7,11 @@ chunks, slowly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from flarego.gateway.channel import Channel
 from flarego.gateway.query.track import Track
 from flarego.model.chunk import Chunk
 
 PYRAMID_BYTES = 256 << 20
-_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class Pyramid:
@@ -25,7 +21,6 @@ class Pyramid:
         self._limit = limit
         self._tracks: dict[Channel, Track] = {}
         self._sizes: dict[Channel, int] = {}
-        self._latest: dict[Channel, Mapping[str, float]] = {}
         self.size = 0
         """Bytes in all, about."""
         self.given_up = 0
@@ -36,16 +31,11 @@ class Pyramid:
         track = self._tracks.get(channel)
         return None if track is None or track.lost else track
 
-    def latest(self, channel: Channel) -> Mapping[str, float]:
-        """Return the series of a process as its last chunk tells them."""
-        return self._latest.get(channel, _NOTHING)
-
     def met(self, channel: Channel) -> None:
         """Nothing to do before there are chunks."""
 
     def took(self, channel: Channel, chunk: Chunk, data: bytes) -> None:
         """Add the chunk that is the last in the channel's log."""
-        self._latest[channel] = chunk.series
         track = self._tracks.get(channel)
         if track is None:
             track = self._tracks[channel] = Track()
@@ -62,7 +52,6 @@ class Pyramid:
     def dropped(self, channel: Channel) -> None:
         """Forget a process."""
         self._tracks.pop(channel, None)
-        self._latest.pop(channel, None)
         self.size -= self._sizes.pop(channel, 0)
 
     def _weigh(self, channel: Channel, track: Track) -> None:

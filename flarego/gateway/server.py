@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import quote
 
 from aiohttp import web
 
+from flarego.gateway.api import add_query
 from flarego.gateway.app import make_app
 from flarego.gateway.auth import Access, Site, hosts_for, is_loopback, new_token
 from flarego.gateway.clips import Replay
@@ -49,7 +51,9 @@ class Gateway:
     async def start(self) -> str:
         """Listen, and return the URL. Raises ListenFailed."""
         sockets = await bind(self.host, self.port)
-        app = make_app(self.hub, Trust(Access(self.token), Site(hosts_for(self.host))), replay=self._replay)
+        trust = Trust(Access(self.token), Site(hosts_for(self.host)))
+        parts = [partial(add_query, hub=self.hub, meter=trust.meter)]
+        app = make_app(self.hub, trust, replay=self._replay, parts=parts)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         try:
             await self._runner.setup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -59,10 +60,15 @@ class Slice:
         check()
         return Profile(self.info, self.start, self.end, rows, into.groups, into.stacks)
 
-    def _fold_chunks(self, check: Check) -> Profile:
-        merger = Merger()
+    def chunks(self, check: Check) -> Iterator[Chunk]:
+        """Yield the chunks themselves, where nothing was added up."""
         for chunk in within(map(_decoded, self._chunks), self.start, self.end):
             check()
+            yield chunk
+
+    def _fold_chunks(self, check: Check) -> Profile:
+        merger = Merger()
+        for chunk in self.chunks(check):
             try:
                 merger.add(chunk)
             except UndefinedReference:
@@ -117,16 +123,12 @@ def _take_chunks(channel: Channel, info: ProcessInfo, start: int, end: int) -> S
     """Take the chunks themselves, and all before that their definitions may be in."""
     log = channel.log
     packets = [log[index] for index in range(log.begin, log.end)]
-    touched = [place for place, packet in enumerate(packets) if packet.end > start]
-    if not touched:
+    ends = [packet.end for packet in packets]
+    first, last = bisect_right(ends, start), min(bisect_left(ends, end) + 1, len(packets))
+    if first >= last:
         return Slice(info, start, end, 0, 0, ())
-    first = touched[0]
-    while first and packets[first - 1].generation == packets[touched[0]].generation:
-        first -= 1
-    return Slice(info, start, end, len(touched), 0, (), [packet.data for packet in packets[first:]])
-
-
-def chunks_of(channel: Channel, indices: Iterator[int]) -> Sequence[bytes]:
-    """Return the bytes of packets, as far as they are still there."""
-    log = channel.log
-    return [log[index].data for index in indices if log.begin <= index < log.end]
+    start, end = max(start, ends[first - 1] if first else 0), min(end, ends[last - 1])
+    begin = first
+    while begin and packets[begin - 1].generation == packets[first].generation:
+        begin -= 1
+    return Slice(info, start, end, last - first, 0, (), [packet.data for packet in packets[begin:last]])
