@@ -78,4 +78,3 @@ def _watch(pid: int, on_exit: Callable[[], None]) -> Iterator[AddressSpace]:
             space.close()
     finally:
         os.close(pidfd)
-

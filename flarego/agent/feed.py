@@ -1,0 +1,71 @@
+"""One process's messages on their way to the gateway: encoded, packed, numbered, kept until they are safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+
+from flarego.agent.spool import Kind, Spool
+from flarego.model.chunk import Chunk, Gap, Gone, Message, Notice, ProcessInfo
+from flarego.wire.codec import encode
+from flarego.wire.envelope import Encoding
+from flarego.wire.packing import Packer
+
+LEAST = 512
+"""Bytes; what is smaller is not packed."""
+
+
+class Feed:
+    """What is told of one process. `publish` belongs to the thread that watches, all else to the one that sends."""
+
+    def __init__(self, spool: Spool, wake: Callable[[], None], packer: Packer | None) -> None:
+        """wake is called when there is something to send. Without a packer nothing is packed."""
+        self.spool = spool
+        self.info: ProcessInfo | None = None
+        self.over = ""
+        """Why nothing more comes; "" while it does."""
+        self.delivered = Event()
+        """Set when nothing more comes, and the gateway has it all."""
+        self.namespace = ""
+        """Where the gateway put it; "" before it said so."""
+        self.taken = 0
+        """Chunks."""
+        self.taken_bytes = 0
+        self._wake = wake
+        self._packer = packer
+        self._generation = -1
+
+    @property
+    def process(self) -> str:
+        return self.info.process if self.info else ""
+
+    def publish(self, message: Message) -> None:
+        """Take a message of the sampler."""
+        match message:
+            case ProcessInfo():
+                known, self.info = self.info, message
+                if known is not None:  # else Hello says it
+                    self._put(Kind.INFO, encode(message))
+            case Chunk():
+                kind = Kind.CHUNK if message.generation == self._generation else Kind.HEAD
+                self._generation = message.generation
+                data = encode(message)
+                self.taken += 1
+                self.taken_bytes += len(data)
+                self._put(kind, data)
+            case Gone():
+                self._put(Kind.GONE, encode(message))
+                self.over = message.why
+            case Gap() | Notice():
+                return
+        self._wake()
+
+    def end(self, why: str) -> None:
+        """Nothing more comes, though the process goes on."""
+        self.over = self.over or why
+        self._wake()
+
+    def _put(self, kind: Kind, data: bytes) -> None:
+        packed = self._packer.pack(data) if self._packer is not None and len(data) >= LEAST else data
+        encoding = Encoding.RAW if packed is data else Encoding.ZSTD
+        self.spool.put(kind, self._generation, packed, encoding, len(data))
