@@ -43,9 +43,10 @@ class Intake:
         meter: Meter | None = None,
         registry: Registry | None = None,
         clock: Callable[[], float] = time.time,
+        linger_s: float = LINGER_S,
     ) -> None:
         registry = registry or Registry()
-        self._hub, self._meter, self._clock = hub, meter, clock
+        self._hub, self._meter, self._clock, self._linger_s = hub, meter, clock, linger_s
         self._reader = ThreadPoolExecutor(1, "interop")
         self._waiting = 0
         self._streams: dict[tuple[str, str], Stream] = {}
@@ -97,7 +98,7 @@ class Intake:
         return self._streams.get((namespace, process))
 
     async def stream(
-        self, protocol: str, namespace: str, who: Identity, start: int = 0, linger_s: float = LINGER_S
+        self, protocol: str, namespace: str, who: Identity, start: int = 0, linger_s: float | None = None
     ) -> Stream:
         """Return the stream of a process, made if need be; it goes on where another gateway has left it.
 
@@ -107,6 +108,7 @@ class Intake:
         async with self._locks.setdefault(key, asyncio.Lock()):
             stream = self._streams.get(key)
             if stream is None:
+                linger_s = self._linger_s if linger_s is None else linger_s
                 stream = self._streams[key] = await self._begin(protocol, namespace, who, start, linger_s)
         return stream
 

@@ -91,7 +91,7 @@ def stacks(profile: Profile) -> dict[str, float]:
 async def serve() -> tuple[Port, Callable[[], Any]]:
     hub, trust, registry = Hub(), Trust(Access(TOKEN)), Registry()
     meter = Meter(Limits())
-    intake = Intake(hub, meter, registry)
+    intake = Intake(hub, meter, registry, linger_s=0.2)
     services = Services(trust, interop_rpcs(intake))
     runner = web.AppRunner(make_app(hub, trust, parts=[lambda app: add_interop(app, intake)]), access_log=None)
     await runner.setup()
