@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from aiohttp import web
 
-from flarego.gateway.guard import refused
+from flarego.gateway.guard import TRUST, refused
 from flarego.gateway.headers import policy
 from flarego.gateway.hub import Hub
 from flarego.gateway.limits import Meter
@@ -20,6 +22,7 @@ from flarego.gateway.query.parameters import BadQuery, Several
 from flarego.gateway.query.question import NotKept, Question, Sources, as_json, dumps
 from flarego.gateway.query.work import GoneAway, Workers
 from flarego.model.profile import BadRows
+from flarego.wire.prometheus import Counter, Family, Gauge, Histogram
 
 _RULE = Rule(Scope.READ, namespaced=False, audited=False)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,14 +30,16 @@ _SMALLER = "ask for a shorter span, or for less of it"
 
 
 def add_query(app: web.Application, hub: Hub, pyramid: Pyramid | None = None, meter: Meter | None = None) -> None:
-    """Add the API's routes. A pyramid that is not given is made, and taps the hub."""
+    """Add the API's routes. A pyramid that is not given is made, and taps the hub; a meter, the application's own."""
     if pyramid is None:
         pyramid = Pyramid()
         hub.taps.append(pyramid)
-    meter = meter or Meter()
+    meter, registry = meter or app[TRUST].meter, app[TRUST].registry
+    registry.collect(partial(_sums, pyramid))
+    took = registry.histogram("flarego_query_seconds", "How long questions took, waiting included.", ["operation"])
     sources = Sources(hub, pyramid, meter, Workers(meter))
     for operation in OPERATIONS:
-        add_route(app, "GET", operation.path, _handler(operation, sources), operation.rule)
+        add_route(app, "GET", operation.path, _handler(operation, sources, took), operation.rule)
     described, page = dumps(document()), _page()
 
     async def openapi(request: web.Request) -> web.Response:
@@ -51,8 +56,17 @@ def add_query(app: web.Application, hub: Hub, pyramid: Pyramid | None = None, me
     app.on_cleanup.append(close)
 
 
-def _handler(operation: Operation, sources: Sources) -> Handler:
+def _sums(pyramid: Pyramid) -> Iterator[Family]:
+    size = Gauge("flarego_sums_bytes", "What is added up beforehand takes, about.")
+    size.set(pyramid.size)
+    given_up = Counter("flarego_sums_given_up_total", "Processes that were too much to add up beforehand.")
+    given_up.inc(by=pyramid.given_up)
+    return iter((size, given_up))
+
+
+def _handler(operation: Operation, sources: Sources, took: Histogram) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
+        began = time.monotonic()
         try:
             return await operation.handler(Question(request, sources, operation.parameters))
         except BadQuery as e:
@@ -68,6 +82,8 @@ def _handler(operation: Operation, sources: Sources) -> Handler:
             return refused(429, "there is more in that span than flarego adds up", _SMALLER)
         except GoneAway:
             raise ConnectionResetError from None
+        finally:
+            took.observe(time.monotonic() - began, operation.name)
 
     return handle
 

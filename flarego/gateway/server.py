@@ -52,8 +52,7 @@ class Gateway:
         """Listen, and return the URL. Raises ListenFailed."""
         sockets = await bind(self.host, self.port)
         trust = Trust(Access(self.token), Site(hosts_for(self.host)))
-        parts = [partial(add_query, hub=self.hub, meter=trust.meter)]
-        app = make_app(self.hub, trust, replay=self._replay, parts=parts)
+        app = make_app(self.hub, trust, replay=self._replay, parts=[partial(add_query, hub=self.hub)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         try:
             await self._runner.setup()
