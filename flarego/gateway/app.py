@@ -12,15 +12,16 @@ from aiohttp import WSCloseCode, web
 
 from flarego.gateway.auth import Scope
 from flarego.gateway.clips import Replay, add_clips
-from flarego.gateway.guard import TRUST, answer, guard, refused
+from flarego.gateway.guard import LOGIN_PAGE, TRUST, answer, guard, refused
 from flarego.gateway.hub import Hub, Subscriber
-from flarego.gateway.policy import PUBLIC, Rule, add_route
+from flarego.gateway.policy import NAMESPACE, PUBLIC, Rule, add_route
 from flarego.gateway.retention import RETENTION_S
 from flarego.gateway.trust import Trust
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 HEARTBEAT_S = 20.0
 _MAX_RECEIVED = 1 << 12
+_MAX_CHOSEN = 32
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -53,11 +54,15 @@ def make_app(
         for path in static.rglob("*")
         if path.suffix in _TYPES and path.is_file()
     }
+    if (page := app[FILES].get("login.html")) is not None:
+        app[LOGIN_PAGE] = page
     add_route(app, "GET", "/healthz", _health, PUBLIC)
     add_route(app, "GET", "/stream", _stream, Rule(Scope.READ))
     add_clips(app, hub, replay)
     for part in parts:
         part(app)
+    for name in [name for name in app[FILES] if _is_public(name)]:
+        add_route(app, "GET", f"/{name}", _file, PUBLIC)
     add_route(app, "GET", "/{path:.*}", _file, Rule(Scope.READ, namespaced=False, audited=False))
     app.on_shutdown.append(_close_sockets)
     return app
@@ -67,24 +72,41 @@ async def _health(request: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
 
+def _is_public(name: str) -> bool:
+    """Tell whether the page that asks for a token needs it."""
+    return name.rpartition("/")[2].startswith("login.") or name in ("icon.svg", "style.css")
+
+
 async def _file(request: web.Request) -> web.StreamResponse:
-    path = request.app[FILES].get(request.match_info["path"] or "index.html")
+    path = request.app[FILES].get(request.match_info.get("path", request.path[1:]) or "index.html")
     if path is None:
         return refused(404, "there is nothing here")
     return web.FileResponse(path, headers={"Content-Type": _TYPES[path.suffix], "Cache-Control": "no-cache"})
 
 
 async def _stream(request: web.Request) -> web.StreamResponse:
-    """Send everything there is, and everything that comes. `?since=SECONDS` asks for more of the past."""
+    """Send what there is, and what comes, of `?process=ID` (it may be repeated; without it, of the whole namespace).
+
+    `?since=SECONDS` asks for more of the past.
+    """
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=_MAX_RECEIVED)
     if not socket.can_prepare(request):
         return refused(426, "this address speaks WebSocket", "open the page, or connect with a WebSocket client")
     since = _seconds(request.query.get("since", "0"))
     if since is None:
         return refused(400, "since is no number of seconds", "e.g. ?since=60")
+    hub, namespace, processes = request.app[HUB], request[NAMESPACE], request.query.getall("process", [])
+    if len(processes) > _MAX_CHOSEN:
+        return refused(400, "so many processes at once are not sent", f"choose up to {_MAX_CHOSEN}, or none for all")
+    for process in processes:
+        if await hub.follow(namespace, process) is None:
+            return refused(404, "there is no such process", "api/v1/processes lists what there is")
     await socket.prepare(request)
     request.app[SOCKETS].add(socket)
-    with request.app[HUB].subscribe(since) as subscriber:
+    with (
+        request.app[TRUST].meter.holding("subscribers", namespace),
+        hub.subscribe(since, namespace=namespace, processes=processes) as subscriber,
+    ):
         sending = asyncio.ensure_future(_send(socket, subscriber))
         try:
             async for _ in socket:  # nothing is expected; this answers pings and notices the end
