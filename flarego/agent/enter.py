@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from flarego.agent.find import Found
 from flarego.agent.space import AddressSpace
+from flarego.config import MAX_SCAN_HZ, Settings
 from flarego.errors import CorruptBinary, FlareError, NotAttachable, ProcessGone, UnsupportedGo
 from flarego.golang.host import refusal
 
 if TYPE_CHECKING:
     from flarego.golang import GoProcess
+    from flarego.samplers.go import GoSampler
 
 _STARTING_S = 1.0
 """So long after its start a process may not be mapped whole, or its runtime not have set itself up."""
@@ -27,14 +29,15 @@ def attach_to(found: Found) -> GoProcess:
     """
     while True:
         try:
-            return _attach(found)
+            return attach_once(found)
         except (NotAttachable, UnsupportedGo):
             if time.time() - found.started > _STARTING_S:
                 raise
             time.sleep(_RETRY_S)
 
 
-def _attach(found: Found) -> GoProcess:
+def attach_once(found: Found) -> GoProcess:
+    """Do so without waiting for one that has only just begun, which raises NotAttachable or UnsupportedGo."""
     from flarego.golang import attach
 
     with ExitStack() as stack:
@@ -42,6 +45,26 @@ def _attach(found: Found) -> GoProcess:
             process = stack.enter_context(attach(found.pid))
         stack.pop_all()
         return process
+
+
+def make_sampler(
+    found: Found, settings: Settings, process: GoProcess, process_id: str = "", labels: Mapping[str, str] | None = None
+) -> GoSampler:
+    """Return a sampler of the process, not started."""
+    from flarego.samplers.go import GoSampler
+
+    return GoSampler(
+        process,
+        name=found.name,
+        command=found.command,
+        started=found.started,
+        budget=settings.budget,
+        scan_hz=min(settings.rate, MAX_SCAN_HZ),
+        oncpu_hz=settings.rate,
+        engine=settings.engine,
+        process_id=process_id,
+        labels=labels,
+    )
 
 
 @contextmanager

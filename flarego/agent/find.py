@@ -77,7 +77,7 @@ def check_machine() -> None:
 
 def by_pid(pid: int) -> Found:
     """Return the process with that pid. Raises NoSuchProcess, also for the id of a thread."""
-    found = _found(pid)
+    found = describe(pid)
     group = _thread_group(pid)
     if group != pid:
         raise NoSuchProcess(f"{pid} is a thread of process {group}", remedy=f"attach to the process: --pid {group}")
@@ -119,12 +119,12 @@ def wait_for(pid: int | None, pattern: str | None) -> Found:
 def listed() -> tuple[list[Listed], int]:
     """Return every process that runs a Go program, by pid, and how many we may not look at and so cannot tell."""
     processes, hidden = [], 0
-    for pid in _pids():
+    for pid in pids():
         try:
-            info = _build_info(pid)
+            info = build_info(pid)
             if info:
                 why = _why_not(pid, info)
-                processes.append(Listed(**vars(_found(pid)), runtime="go", version=info.version,
+                processes.append(Listed(**vars(describe(pid)), runtime="go", version=info.version,
                                         module=_printable(info.module), why=why))  # fmt: skip
         except PermissionError:
             hidden += 1
@@ -141,7 +141,7 @@ def _named(pattern: str) -> list[Found]:
         lambda name: pattern in name,
     )
     for rule in rules:
-        matches = [found for found in processes if any(map(rule, _names(found)))]
+        matches = [found for found in processes if any(map(rule, names_of(found)))]
         if matches and pattern:
             return matches
     return []
@@ -151,15 +151,16 @@ def _go_programs(processes: list[Found]) -> list[Found]:
     found = []
     for process in processes:
         with suppress(PermissionError):
-            found += [process] if _build_info(process.pid) else []
+            found += [process] if build_info(process.pid) else []
     return found
 
 
-def _names(found: Found) -> tuple[str, str]:
+def names_of(found: Found) -> tuple[str, str]:
+    """Return what a pattern may name it by: its name, and its program's."""
     return found.name, Path(found.command.split(" ", 1)[0]).name
 
 
-def _pids() -> Iterator[int]:
+def pids() -> Iterator[int]:
     """Yield the pids of all processes but ourselves."""
     own = os.getpid()
     for entry in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):  # noqa: PTH208
@@ -168,14 +169,14 @@ def _pids() -> Iterator[int]:
 
 
 def _all() -> Iterator[Found]:
-    for pid in _pids():
+    for pid in pids():
         try:
-            yield _found(pid)
+            yield describe(pid)
         except FlareError:
             continue
 
 
-def _found(pid: int) -> Found:
+def describe(pid: int) -> Found:
     """Return what there is to know. Raises NoSuchProcess, ProcessGone."""
     process = read_stat(pid)
     arguments = _arguments(pid)
@@ -229,7 +230,7 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def _build_info(pid: int) -> BuildInfo | None:
+def build_info(pid: int) -> BuildInfo | None:
     """Return what the process's program says of itself; None for one that is not Go, and for a kernel thread.
 
     Raises PermissionError when the process is another's and its program is not to be found by its first argument.
@@ -277,13 +278,21 @@ def _read_build_info(fd: int) -> BuildInfo | None:
         return None
 
 
+def may_be_read(pid: int) -> bool:
+    """Return whether this user may read the process's memory. Raises OSError when it is gone."""
+    try:
+        os.close(os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC))  # the check that process_vm_readv makes
+    except PermissionError:
+        return False
+    return True
+
+
 def _why_not(pid: int, info: BuildInfo) -> str:
     """Return why the process cannot be attached to, "" when nothing is known against it."""
     try:
-        os.close(os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC))  # the check that process_vm_readv makes
+        if not may_be_read(pid):
+            return "not permitted"
         release_for(info.version)
-    except PermissionError:
-        return "not permitted"
     except FlareError:
         return "this Go version is not known; its debug information may do"
     except OSError as e:
@@ -291,4 +300,17 @@ def _why_not(pid: int, info: BuildInfo) -> str:
     return ""
 
 
-__all__ = ["Found", "Listed", "by_name", "by_pid", "check_machine", "listed", "wait_for"]
+__all__ = [
+    "Found",
+    "Listed",
+    "build_info",
+    "by_name",
+    "by_pid",
+    "check_machine",
+    "describe",
+    "listed",
+    "may_be_read",
+    "names_of",
+    "pids",
+    "wait_for",
+]

@@ -22,7 +22,7 @@ from flarego.cli.options import (
     rate_option,
     takes_target,
 )  # fmt: skip
-from flarego.config import MAX_SCAN_HZ, Settings
+from flarego.config import Settings
 from flarego.errors import ListenFailed, ProcessGone
 
 if TYPE_CHECKING:
@@ -99,19 +99,9 @@ def watch(found: Found, settings: Settings, recorder: Recorder | None = None) ->
 
 def make_sampler(found: Found, settings: Settings) -> GoSampler:
     """Return a sampler of the process, not started. Raises what attach_to raises."""
-    from flarego.agent.enter import attach_to
-    from flarego.samplers.go import GoSampler
+    from flarego.agent import enter
 
-    return GoSampler(
-        attach_to(found),
-        name=found.name,
-        command=found.command,
-        started=found.started,
-        budget=settings.budget,
-        scan_hz=min(settings.rate, MAX_SCAN_HZ),
-        oncpu_hz=settings.rate,
-        engine=settings.engine,
-    )
+    return enter.make_sampler(found, settings, enter.attach_to(found))
 
 
 async def _serve(found: Found, sampler: GoSampler, settings: Settings, recorder: Recorder | None) -> Gone | None:

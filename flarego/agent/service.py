@@ -1,0 +1,190 @@
+"""The agent: finds processes, watches them, and sends what it sees to a gateway, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from flarego.agent import budget, identity
+from flarego.agent.discovery import SCAN_S, Discovery, Selection
+from flarego.agent.enter import attach_once, make_sampler, stays_itself
+from flarego.agent.feed import Feed
+from flarego.agent.find import Found
+from flarego.agent.link.address import Addresses, parse_gateway
+from flarego.agent.link.credentials import Security, Token
+from flarego.agent.link.link import Link, Terms
+from flarego.agent.spool import Spool
+from flarego.agent.watcher import Watched, Watcher
+from flarego.config import AgentSettings, Settings
+from flarego.errors import FlareError, NotAttachable, PermissionRefused, ProcessGone, UnsupportedGo
+from flarego.wire.packing import Packer
+
+STARTING_S = 3.0
+"""A process so young may not have set itself up; it is tried again."""
+STREAMS = 100
+"""Processes on one connection; gateways, and proxies before them, take about as many."""
+STOP_S = 1.5
+"""What is left at the end is sent for so long."""
+STOPPED = "the agent was stopped"
+_log = logging.getLogger(__name__)
+
+
+class Agent:
+    """Everything that runs. `start`, then `scan` about once a second, then `stop`."""
+
+    def __init__(self, settings: AgentSettings, labels_of: Callable[[Found], dict[str, str]]) -> None:
+        """Raises BadSettings for files that are not what they should be."""
+        self.settings = settings
+        self.selection = Selection(settings.pid, settings.name, settings.all)
+        self.discovery = Discovery(self.selection)
+        self.watcher = Watcher(self._over)
+        self.links: list[Link] = []
+        self.feeds: list[Feed] = []
+        self.failed = 0
+        """Processes that could not be watched."""
+        self.refused = 0
+        """Processes that were too many."""
+        self.last_gone = ""
+        self._labels_of = labels_of
+        self._terms = _terms(settings)
+        self._packer = Packer() if settings.compression == "zstd" else None
+        self._how = Settings(rate=settings.rate, budget=settings.budget / 100, engine=settings.engine)
+
+    def start(self) -> None:
+        """Raises NoSuchProcess for a pid that there is not."""
+        self.discovery.check()
+        self.watcher.start()
+        self._add_link()
+
+    def scan(self) -> None:
+        """Begin to watch what is new, and let go of what is done."""
+        self._tidy()
+        for found in self.discovery.scan():
+            if len(self.watcher.watched) >= self.settings.max_processes:
+                self._refuse(found)
+            else:
+                self._attach(found)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is watched any more, nothing will be, and all of it was delivered."""
+        return not self.selection.is_open and not self.watcher.watched and not self.feeds
+
+    @property
+    def lost(self) -> int:
+        return sum(feed.spool.lost.chunks for feed in self.feeds)
+
+    def stop(self, patience_s: float = STOP_S) -> int:
+        """Stop watching and send what is left. Return how many messages were not delivered."""
+        deadline = time.monotonic() + patience_s
+        self.watcher.leave(STOPPED)
+        self.watcher.join(max(0.0, deadline - time.monotonic()))
+        for link in self.links:
+            link.leave()
+        for link in self.links:
+            link.join(max(0.0, deadline - time.monotonic()))
+        return sum(len(feed.spool) for feed in self.feeds)
+
+    def _attach(self, found: Found) -> None:
+        try:
+            feed = self._watch(found)
+        except (NotAttachable, UnsupportedGo, PermissionRefused) as e:
+            if time.time() - found.started < STARTING_S:
+                self.discovery.forget(found.pid)
+                return
+            self._fail(found, e.message)
+        except (FlareError, OSError) as e:
+            self._fail(found, str(e))
+        else:
+            self.feeds.append(feed)
+            _log.info("watching process", extra={"pid": found.pid, "name_": found.name, "command": found.command[:200]})
+
+    def _watch(self, found: Found) -> Feed:
+        process = attach_once(found)
+        sampler = make_sampler(found, self._how, process, identity.process_id(found), self._labels_of(found))
+        link = next((link for link in self.links if len(link.feeds) < STREAMS), None) or self._add_link()
+        feed = Feed(Spool(self.settings.spool_memory), link.wake, self._packer)
+        try:
+            with stays_itself(found):
+                sampler.start()
+            watched = Watched(found, sampler, feed)
+        except BaseException:
+            sampler.stop()
+            raise
+        self.watcher.add(watched)
+        link.add(feed)
+        return feed
+
+    def _fail(self, found: Found, why: str) -> None:
+        self.failed += 1
+        _log.warning("process cannot be watched", extra={"pid": found.pid, "name_": found.name, "reason": why})
+        if found.pid in self.selection.pids and not self.selection.is_open:
+            self.last_gone = why
+
+    def _refuse(self, found: Found) -> None:
+        self.refused += 1
+        if self.refused == 1:
+            _log.warning("more processes than --max-processes; the rest is left out", extra={"pid": found.pid})
+
+    def _over(self, watched: Watched, why: str) -> None:
+        self.last_gone = why
+        self.discovery.forget(watched.found.pid)
+        _log.info("process is over", extra={"pid": watched.found.pid, "name_": watched.found.name, "reason": why})
+
+    def _tidy(self) -> None:
+        self.feeds = [feed for feed in self.feeds if not feed.delivered.is_set()]
+        budget.trim([feed.spool for feed in self.feeds], self.settings.spool_memory_total)
+
+    def _add_link(self) -> Link:
+        link = Link(self._terms, f"link-{len(self.links) + 1}")
+        self.links.append(link)
+        link.start()
+        return link
+
+
+class Runner:
+    """Scans until told to stop, by signal or because there is nothing left to watch."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._stop = threading.Event()
+        self._done = threading.Event()
+        self._finder = threading.Thread(target=self._find, name="find", daemon=True)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._done.set()
+
+    def run(self, every_s: float, idle: Callable[[], None]) -> None:
+        """Return when it is time to go. `idle` is called now and then. Raises ProcessGone when nothing is left."""
+        self._finder.start()
+        while not self._done.wait(every_s):
+            idle()
+        if not self._stop.is_set():
+            raise ProcessGone(self._agent.last_gone or "no process is left to watch")
+
+    def _find(self) -> None:
+        while not self._stop.wait(SCAN_S if self._agent.feeds or self._agent.watcher.watched else 0.2):
+            try:
+                self._agent.scan()
+            except Exception:
+                _log.exception("the search for processes failed")
+            if self._agent.is_done:
+                self._done.set()
+                return
+
+
+def _terms(settings: AgentSettings) -> Terms:
+    gateways = [parse_gateway(text) for text in settings.gateway]
+    here = all(gateway.is_loopback for gateway in gateways)
+    wants_tls = settings.tls or settings.ca or settings.cert or settings.server_name or not here
+    security = None
+    if wants_tls and not settings.plaintext:
+        security = Security(
+            ca=settings.ca, certificate=settings.cert, key=settings.key, server_name=settings.server_name
+        )
+    return Terms(
+        Addresses(gateways), security, Token(settings.token_file), settings.namespace or "", identity.agent_id()
+    )

@@ -1,0 +1,65 @@
+"""`flarego agent`: watch processes without a page of our own, and send what is seen to a gateway."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from flarego.cli.settings import SettingsCommand, takes_settings
+from flarego.config import AgentSettings, Loaded
+
+if TYPE_CHECKING:
+    from flarego.agent.service import Agent
+
+
+@click.command(cls=SettingsCommand)
+@click.argument("pid_argument", metavar="[PID]", type=click.IntRange(min=1), required=False)
+@takes_settings(AgentSettings)
+def command(loaded: Loaded[AgentSettings], pid_argument: int | None) -> None:
+    """Watch processes and send what is seen to a gateway.
+
+    \b
+        flarego agent 1234 --gateway gateway.example:4317 --token-file token
+        flarego agent --name 'api*' --label team=payments --gateway gateway.example:4317
+        flarego agent --all --health :9317 --spool /var/lib/flarego/spool
+
+    With pids alone it ends when they all have; otherwise on SIGTERM or Ctrl-C, within two seconds. Every setting is a
+    flag, an environment variable, or a key of [agent] in a TOML file, in that order.
+    """
+    settings = loaded.settings
+    if pid_argument is not None:
+        settings = replace(settings, pid=(*settings.pid, pid_argument))
+    if not (settings.pid or settings.name or settings.all):
+        raise click.UsageError("Say which processes: PID, --pid PID, --name PATTERN or --all.")
+    from flarego.agent.find import check_machine
+    from flarego.agent.service import Agent
+
+    check_machine()
+    run(Agent(settings, lambda found: {}))
+
+
+def run(agent: Agent) -> None:
+    """Run the agent until a signal comes, or the processes it was given have ended. Raises ProcessGone for that."""
+    from flarego.agent.service import Runner
+
+    runner = Runner(agent)
+    signals = 0
+
+    def stop(*_: object) -> None:
+        nonlocal signals
+        signals += 1
+        if signals > 1:
+            os._exit(1)
+        runner.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    agent.start()
+    try:
+        runner.run(1.0, lambda: None)
+    finally:
+        agent.stop()
