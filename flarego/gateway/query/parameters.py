@@ -19,7 +19,6 @@ MAX_TEXT = 1024
 """Characters of one value."""
 MAX_VALUES = 32
 """Values of a parameter that may be given several times."""
-_PROCESS = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _DIGITS = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -58,11 +57,11 @@ AnyParameter = Parameter[Any] | Several[Any]
 
 
 class Asked:
-    """A query that has been looked at: nothing unknown in it, nothing twice."""
+    """A query that has been looked at: nothing unknown in it, nothing twice, nothing that is not what it has to be."""
 
     def __init__(self, query: MultiMapping[str], known: Iterable[AnyParameter]) -> None:
         """Raises BadQuery."""
-        self._query = query
+        self._values: dict[str, list[Any]] = {}
         parameters = {parameter.name: parameter for parameter in known}
         for name in query:
             if name not in parameters:
@@ -71,18 +70,20 @@ class Asked:
                     f"there is no parameter {name[:64]!r} here",
                     remedy=f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(parameters))}",
                 )
-            count = len(query.getall(name))
-            if count > (MAX_VALUES if isinstance(parameters[name], Several) else 1):
-                raise BadQuery(f"{name} is given {count} times")
+            parameter, texts = parameters[name], query.getall(name)
+            if len(texts) > (MAX_VALUES if isinstance(parameter, Several) else 1):
+                raise BadQuery(f"{name} is given {len(texts)} times")
+            one = parameter.one if isinstance(parameter, Several) else parameter
+            self._values[name] = [_read(one, text) for text in texts]
 
     def get(self, parameter: Parameter[T]) -> T:
-        """Return its value, or what is meant without. Raises BadQuery."""
-        text = self._query.get(parameter.name)
-        return parameter.default if text is None else _read(parameter, text)
+        """Return its value, or what is meant without."""
+        values: Sequence[T] = self._values.get(parameter.name, ())
+        return values[0] if values else parameter.default
 
     def all(self, parameter: Several[T]) -> Sequence[T]:
-        """Return all its values. Raises BadQuery."""
-        return [_read(parameter.one, text) for text in self._query.getall(parameter.name, [])]
+        """Return all its values."""
+        return self._values.get(parameter.name, [])
 
 
 def _read(parameter: Parameter[T], text: str) -> T:
@@ -131,14 +132,20 @@ def moment(name: str, about: str, default: Moment | None) -> Parameter[Moment | 
     return Parameter(name, f"{about} {Moment.__doc__}", Moment.SCHEMA, Moment.read, default)
 
 
-def process_id(name: str, about: str, where: str = "query") -> Parameter[str]:
+def named(name: str, about: str, pattern: str, what: str, where: str = "query") -> Parameter[str]:
+    """A text that has to match a pattern."""
+    expression = re.compile(pattern, re.ASCII)
+
     def read(text: str) -> str:
-        if not _PROCESS.fullmatch(text):
-            raise ValueError("an id of a process: letters, digits, and . _ -")
+        if not expression.fullmatch(text):
+            raise ValueError(what)
         return text
 
-    schema = {"type": "string", "pattern": f"^{_PROCESS.pattern}$"}
-    return Parameter(name, about, schema, read, "", where)
+    return Parameter(name, about, {"type": "string", "pattern": f"^{pattern}$"}, read, "", where)
+
+
+def process_id(name: str, about: str, where: str = "query") -> Parameter[str]:
+    return named(name, about, "[A-Za-z0-9._-]{1,128}", "an id of a process: letters, digits, and . _ -", where)
 
 
 def duration(name: str, about: str, default: int) -> Parameter[int]:

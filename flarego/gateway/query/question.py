@@ -17,7 +17,7 @@ from flarego.gateway.policy import NAMESPACE
 from flarego.gateway.pyramid import Pyramid
 from flarego.gateway.query.fold import Check, Slice, take
 from flarego.gateway.query.moment import Moment
-from flarego.gateway.query.parameters import AnyParameter, Asked, BadQuery, Parameter, moment, process_id
+from flarego.gateway.query.parameters import AnyParameter, Asked, BadQuery, Parameter, moment, named, process_id
 from flarego.gateway.query.work import Workers
 from flarego.model.chunk import ProcessInfo
 
@@ -26,12 +26,11 @@ SPAN_NS = 60_000_000_000
 PROCESS = process_id("process", "Id of the process, as api/v1/processes lists them.", "path")
 FROM = moment("from", "From here on; without it, a minute before `to`.", None)
 TO = moment("to", "Up to here; without it, the end of the newest chunk.", None)
-NAMESPACE_PARAMETER: Parameter[str] = Parameter(
+NAMESPACE_PARAMETER = named(
     "namespace",
     "The namespace it belongs to; without it, the only one the token is good for, or `default`.",
-    {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,62}$"},
-    str,
-    "",
+    "[a-z0-9][a-z0-9._-]{0,62}",
+    "a name: 1 to 63 of a-z 0-9 . _ -",
 )
 SPAN = (NAMESPACE_PARAMETER, FROM, TO)
 
