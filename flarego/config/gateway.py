@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from flarego.config.exporter import EXPORTERS, ExporterSettings
 from flarego.config.kind import BYTES, FILE, FLAG, NETWORK, NUMBER, SECONDS, URL, choice, matching, several
 from flarego.config.table import setting
 from flarego.config.watch import LISTEN
@@ -100,6 +101,9 @@ class GatewaySettings:
     audit: Path | None = told(None, "File to which is added who did what, as JSON lines.", FILE)
     log_format: str = told("text", "How the log is written.", choice("text", "json"))
     log_level: str = told("info", "How much is logged.", choice("debug", "info", "warning", "error"), reload=True)
+    exporters: tuple[ExporterSettings, ...] = told(
+        (), "Bring what comes in to files, OTLP or Pyroscope; tables [[gateway.exporters]] say more.", EXPORTERS
+    )
     public_metrics: bool = told(False, "Show /metrics to everybody.", FLAG)
     process_metrics: bool = told(False, "Tell Prometheus of every process's scheduler as well.", FLAG)
 
