@@ -13,12 +13,18 @@ from aiohttp import web
 from flarego.config import GatewaySettings
 from flarego.config.load import Loaded
 from flarego.errors import FlareError, ListenFailed
+from flarego.gateway.api import add_query
 from flarego.gateway.app import make_app
 from flarego.gateway.auth import Access, is_loopback
+from flarego.gateway.auth.chain import authenticator_for
+from flarego.gateway.exporters import new_exporter
+from flarego.gateway.exporters.runner import Runner
 from flarego.gateway.hub import Hub
+from flarego.gateway.interop import Intake, add_interop, interop_rpcs
 from flarego.gateway.listen import HERE, bind, failure, parse_listen, written
-from flarego.gateway.metrics import LoopLag
+from flarego.gateway.login import add_login
 from flarego.gateway.mux import Mux, http_protocols
+from flarego.gateway.operations import Health, operations
 from flarego.gateway.pyramid import Pyramid
 from flarego.gateway.retention import RETENTION_BYTES, Bounds
 from flarego.gateway.rpc.connection import GrpcConnection
@@ -69,11 +75,7 @@ class Service:
         self.host, self.port = parse_listen(settings.listen)
         _check_exposure(settings, self.host)
         self.trust = Trust.of(settings, self.host)
-        self.certificate = (
-            Certificate(settings.tls_cert, settings.tls_key_file, settings.tls_client_ca)
-            if settings.tls_cert and settings.tls_key_file
-            else None
-        )
+        self.certificate = _certificate(settings)
         self.hub = Hub(
             Bounds(
                 seconds=settings.retention,
@@ -84,7 +86,7 @@ class Service:
         )
         self.pyramid = Pyramid()
         self.hub.taps.append(self.pyramid)
-        self.lag = LoopLag(self.trust.registry)
+        self.intake = Intake(self.hub, self.trust.meter, self.trust.registry)
         self.draining = False
         self._hurry = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,6 +110,7 @@ class Service:
         services = Services(
             self.trust, [Ingest(self.hub, meter, registry), Watch(self.hub, meter), Processes(self.hub)]
         )
+        services.add(interop_rpcs(self.intake))
         services.add(health(self.ready, ["flarego.v1.Ingest", "flarego.v1.Watch"]))
         services.add(reflection(lambda: services.paths))
         app = make_app(self.hub, self.trust, parts=self._parts(services))
@@ -116,17 +119,32 @@ class Service:
         assert self._runner.server is not None
         self._mux = Mux(
             http_protocols(self._runner.server, meter),
-            lambda peer: GrpcConnection(services, peer, meter.limits.request_bytes),
+            lambda peer: GrpcConnection(services, peer, meter.limits.request_bytes, meter.limits.head_s),
             meter,
         )
+        exporters = [(new_exporter(one), one) for one in self.settings.exporters]
         await self._listen()
-        for running in (self.trust.leases.run(), self.lag.run(), self._sweep()):
+        self._tasks.append(asyncio.ensure_future(self._sweep()))
+        for exporter, about in exporters:
+            running = Runner(self.hub, exporter, about, registry, self.pyramid).run()
             self._tasks.append(asyncio.ensure_future(running))
         if self.certificate is not None:
             self._tasks.append(asyncio.ensure_future(self.certificate.watch()))
 
     def _parts(self, services: Services) -> Sequence[Callable[[web.Application], None]]:
-        return [partial(add_grpc_web, services=services, limit=self.trust.meter.limits.request_bytes)]
+        settings = self.settings
+        return [
+            add_login,
+            operations(
+                self.hub,
+                Health(ready=self.ready),
+                public_metrics=settings.public_metrics,
+                process_metrics=settings.process_metrics,
+            ),
+            partial(add_interop, intake=self.intake),
+            partial(add_query, hub=self.hub, pyramid=self.pyramid, meter=self.trust.meter),
+            partial(add_grpc_web, services=services, limit=self.trust.meter.limits.request_bytes),
+        ]
 
     async def _listen(self) -> None:
         loop, limits = asyncio.get_running_loop(), self.trust.meter.limits
@@ -208,6 +226,19 @@ class Service:
         while True:
             await asyncio.sleep(SWEEP_S)
             self.hub.sweep()
+
+
+def verify(settings: GatewaySettings) -> None:
+    """See whether a gateway could start so, without starting one. Raises FlareErrors."""
+    _check_exposure(settings, parse_listen(settings.listen)[0])
+    authenticator_for(settings)
+    _certificate(settings)
+
+
+def _certificate(settings: GatewaySettings) -> Certificate | None:
+    if not (settings.tls_cert and settings.tls_key_file):
+        return None
+    return Certificate(settings.tls_cert, settings.tls_key_file, settings.tls_client_ca)
 
 
 def _check_exposure(settings: GatewaySettings, host: str) -> None:

@@ -35,6 +35,7 @@ QUEUED = 1 << 18
 PING_S = 30.0
 SILENCE_S = 75.0
 """A peer from which nothing came for so long, not even an answer to our pings, is gone."""
+FIRST_CALL_S = 5.0
 IDLE_S = 300.0
 """A connection without a stream for so long is closed."""
 _SETTINGS: dict[h2.settings.SettingCodes | int, int] = {
@@ -126,17 +127,21 @@ class StreamCall(Call):
 class GrpcConnection(asyncio.Protocol):
     """The protocol of one connection. `services` answers the calls."""
 
-    def __init__(self, services: Services, peer: str = "", limit: int = MAX_MESSAGE) -> None:
+    def __init__(
+        self, services: Services, peer: str = "", limit: int = MAX_MESSAGE, head_s: float = FIRST_CALL_S
+    ) -> None:
+        """limit: bytes of a message. head_s: seconds until the first call must have come."""
         self._services = services
         self._peer = peer
         self._limit = limit
+        self._head_s = head_s
         self._h2 = h2.connection.H2Connection(_CONFIG)
         self._calls: dict[int, StreamCall] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._writable = asyncio.Event()
         self._writable.set()
         self._resets: deque[float] = deque()
-        self._draining = False
+        self._draining = self._called = False
         self._loop = asyncio.get_running_loop()
         self._heard = self._busy = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -149,7 +154,7 @@ class GrpcConnection(asyncio.Protocol):
         self._h2.update_settings(_SETTINGS)
         self._h2.increment_flow_control_window(CONNECTION_WINDOW - 65_535)
         self.flush()
-        self._timer = self._loop.call_later(PING_S, self._look_after)
+        self._timer = self._loop.call_later(self._head_s or PING_S, self._look_after)
 
     @property
     def closed(self) -> bool:
@@ -179,6 +184,8 @@ class GrpcConnection(asyncio.Protocol):
             self._close()
             return
         self.flush()
+        if len(getattr(self._h2.incoming_buffer, "_data", b"")) > MAX_FRAME + 9:
+            self.abort()  # h2 looks at a frame's length only once it has all of it
 
     def _handle(self, event: h2.events.Event) -> None:
         match event:
@@ -211,6 +218,7 @@ class GrpcConnection(asyncio.Protocol):
                 stream, [(":status", str(status)), ("grpc-status", "2"), ("grpc-message", text)], True
             )
             return
+        self._called = True
         call = StreamCall(self, stream, path, self._peer, fields, self._limit)
         self._calls[stream] = call
         self._tasks[stream] = self._loop.create_task(self._serve(call, fields.get("grpc-timeout")))
@@ -320,7 +328,8 @@ class GrpcConnection(asyncio.Protocol):
 
     def _look_after(self) -> None:
         now = self._loop.time()
-        if now - self._heard > SILENCE_S or (not self._tasks and now - self._busy > IDLE_S):
+        idle_s = IDLE_S if self._called else self._head_s
+        if now - self._heard > SILENCE_S or (not self._tasks and idle_s and now - self._busy >= idle_s):
             self._close()
             return
         if now - self._heard > PING_S / 2:

@@ -71,7 +71,11 @@ async def serve(meter: Meter) -> tuple[Port, Callable[[], Any]]:
     )
     await runner.setup()
     assert runner.server is not None
-    mux = Mux(http_protocols(runner.server, meter), lambda peer: GrpcConnection(services, peer), meter)
+    mux = Mux(
+        http_protocols(runner.server, meter),
+        lambda peer: GrpcConnection(services, peer, head_s=meter.limits.head_s),
+        meter,
+    )
     server = await asyncio.get_running_loop().create_server(mux, "127.0.0.1", 0)
 
     async def stop() -> None:
