@@ -27,6 +27,9 @@ _VERBS: Mapping[str, str] = {
     "demo": "Build the bundled Go service, run it under load and attach to it.",
     "export": "Write a clip as pprof, collapsed stacks, speedscope, Perfetto, Firefox profiler, SVG, HTML or JSON.",
     "import": "Make a clip of another tool's profile: pprof, collapsed stacks, speedscope, a goroutine dump.",
+    "agent": "Watch processes and send what is seen to a gateway.",
+    "gateway": "Take what agents send, keep it for a while, and show it to those who may see it.",
+    "token": "Create, list and revoke the tokens with which people and programs use a gateway.",
     "version": "Print the version.",
 }
 _MODULES: Mapping[str, str] = {"import": "import_"}

@@ -15,12 +15,12 @@ from flarego.config import BUDGET, LISTEN, MAX_ONCPU_HZ, MAX_SCAN_HZ
 if TYPE_CHECKING:
     from flarego.agent.find import Found
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", re.ASCII)
-_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
-    """Seconds, written as 30s, 5m, 1h or 500ms."""
+    """Seconds, written as 30s, 5m, 1h, 30d or 500ms."""
 
     name = "duration"
 

@@ -8,6 +8,7 @@ import logging
 import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 from aiohttp import web
 
@@ -27,6 +28,8 @@ from flarego.gateway.policy import (
 )
 from flarego.gateway.trust import Trust
 
+LOGIN_PAGE = web.AppKey("login_page", Path)
+"""Shown in place of the page to a person who has no token yet: the address stays, and with it what they came for."""
 TRUST = web.AppKey("trust", Trust)
 REQUEST_ID = web.RequestKey("request_id", str)
 
@@ -220,5 +223,8 @@ async def set_cookie(request: web.Request, response: web.StreamResponse, princip
 def _no_token(request: web.Request, error: Unauthenticated) -> web.Response:
     if "text/html" not in request.headers.get("Accept", ""):
         return _answer_to(error)
+    page = request.app.get(LOGIN_PAGE)
+    if page is not None and request.path == "/" and request.app[TRUST].authenticator.login():
+        return web.Response(status=401, body=page.read_bytes(), content_type="text/html", charset="utf-8")
     headers = {"Content-Security-Policy": policy(_STYLE), "WWW-Authenticate": "Bearer"}
     return web.Response(status=401, text=_NO_TOKEN, content_type="text/html", headers=headers)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 
 from flarego.config import GatewaySettings
 from flarego.gateway.audit import NO_AUDIT, Audit, AuditFile
 from flarego.gateway.auth.chain import authenticator_for
+from flarego.gateway.auth.keys import PublishedKeys
 from flarego.gateway.auth.lease import Leases
 from flarego.gateway.auth.principal import NOBODY, Credentials, Entrance, Principal, Unauthenticated
 from flarego.gateway.auth.proxy import Proxies
@@ -89,6 +91,24 @@ class Trust:
 
     def holds(self, principal: Principal) -> bool:
         return not principal.expired() and self.authenticator.holds(principal)
+
+    def keys_problem(self) -> str:
+        """Return why the published keys of agents' tokens are not fresh; "" when they are, or there are none."""
+        published = getattr(self.authenticator, "published", None)
+        return published.problem if isinstance(published, PublishedKeys) else ""
+
+    async def run(self) -> None:
+        """Watch over what lasts, and keep keys fresh, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.leases.run())
+            tasks.create_task(self._refresh())
+
+    async def _refresh(self) -> None:
+        while True:
+            published = getattr(self.authenticator, "published", None)  # may be another after a reload
+            if isinstance(published, PublishedKeys) and published.stale:
+                await published.refresh()
+            await asyncio.sleep(1)
 
     def address(self, credentials: Credentials) -> str:
         """Return where a request really comes from."""

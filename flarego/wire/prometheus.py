@@ -44,8 +44,9 @@ F = TypeVar("F", bound=Family)
 
 
 class _Numbers(Family):
-    def __init__(self, name: str, help: str, labels: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, help: str, labels: Sequence[str] = (), max_series: int = MAX_SERIES) -> None:
         super().__init__(name, help, labels)
+        self._max_series = max_series
         self._values: dict[Labels, float] = {} if labels else {(): 0.0}
 
     def inc(self, *values: str, by: float = 1.0) -> None:
@@ -67,7 +68,7 @@ class _Numbers(Family):
     def _admit(self, values: Labels) -> Labels:
         if len(values) != len(self.labels):
             raise TypeError(f"{self.name} has the labels {self.labels}")
-        return _admitted(values, len(self._values))
+        return values if len(self._values) < self._max_series else (OTHER,) * len(values)
 
 
 class Counter(_Numbers):
@@ -99,7 +100,7 @@ class Histogram(Family):
     def observe(self, number: float, *values: str) -> None:
         counts = self._counts.get(values)
         if counts is None:
-            values = _admitted(values, len(self._counts))
+            values = values if len(self._counts) < MAX_SERIES else (OTHER,) * len(values)
             counts = self._counts.setdefault(values, [0] * (len(self._bounds) + 1))
         counts[bisect_left(self._bounds, number)] += 1
         self._sums[values] = self._sums.get(values, 0.0) + number
@@ -150,10 +151,6 @@ class Registry:
         if type(known) is not type(family) or known.labels != family.labels:
             raise TypeError(f"{family.name} is there already, as something else")
         return known
-
-
-def _admitted(values: Labels, n_series: int) -> Labels:
-    return values if n_series < MAX_SERIES else (OTHER,) * len(values)
 
 
 def _lines(family: Family) -> Iterator[str]:

@@ -105,11 +105,10 @@ class PublishedKeys:
             found = matching(self._keys, algorithm, kid)
         return found
 
-    async def run(self) -> None:
-        """Fetch now and then, until cancelled."""
-        while True:
-            await self.refresh()
-            await asyncio.sleep(RETRY_S if self.problem else REFRESH_S)
+    @property
+    def stale(self) -> bool:
+        """Whether it is time to fetch them again."""
+        return self._clock() - self._tried >= (RETRY_S if self.problem else REFRESH_S)
 
     async def refresh(self) -> None:
         """Fetch the keys, unless that was tried just now; when it fails, keep those there are."""
