@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -36,6 +37,10 @@ from flarego.gateway.rpc.watch import Processes, Watch
 from flarego.gateway.rpc.web import add_grpc_web
 from flarego.gateway.tls import Certificate, save_memory
 from flarego.gateway.trust import Trust
+from flarego.wire.prometheus import Registry
+
+if TYPE_CHECKING:
+    from flarego.gateway.redis.store import RedisStore
 
 SWEEP_S = 5.0
 KEEPALIVE_S = 15.0
@@ -86,6 +91,7 @@ class Service:
         )
         self.pyramid = Pyramid()
         self.hub.taps.append(self.pyramid)
+        self.store = _store(settings, self.hub, self.trust.registry)
         self.intake = Intake(self.hub, self.trust.meter, self.trust.registry)
         self.draining = False
         self._hurry = asyncio.Event()
@@ -123,6 +129,9 @@ class Service:
             meter,
         )
         exporters = [(new_exporter(one), one) for one in self.settings.exporters]
+        if self.store is not None:
+            await self.store.start()
+            self._closing.append(self.store.close)
         await self._listen()
         self._tasks.append(asyncio.ensure_future(self._sweep()))
         for exporter, about in exporters:
@@ -239,6 +248,16 @@ def _certificate(settings: GatewaySettings) -> Certificate | None:
     if not (settings.tls_cert and settings.tls_key_file):
         return None
     return Certificate(settings.tls_cert, settings.tls_key_file, settings.tls_client_ca)
+
+
+def _store(settings: GatewaySettings, hub: Hub, registry: Registry) -> RedisStore | None:
+    """Return what keeps together what several gateways take, if that is wanted. Raises FlareError."""
+    if not settings.redis:
+        return None
+    from flarego.gateway.redis import new_store  # its client is 14 MB
+
+    where = (settings.redis, settings.redis_user, settings.redis_password_file, settings.redis_ca)
+    return new_store(hub, registry, *where)
 
 
 def _check_exposure(settings: GatewaySettings, host: str) -> None:

@@ -140,12 +140,12 @@ class Link:
         if reply.outcome is Outcome.BEHIND:
             self.skip_to(reply.chunk)
             self.more = self.index < self.channel.log.end
-            self._settle(int(reply.detail))
+            self.settle(int(reply.detail))
             return
         self.index, self.more = draft.next, draft.more
         if reply.outcome is Outcome.WRITTEN:
             self.entry, self.size = reply.detail.decode(), reply.size
-        self._settle(draft.number)
+        self.settle(draft.number)
 
     @property
     def _pending(self) -> bool:
@@ -161,6 +161,7 @@ class Link:
         while self.index < log.end and log[self.index].sequence <= chunk:
             self.index += 1
 
-    def _settle(self, number: int) -> None:
+    def settle(self, number: int) -> None:
+        """All up to this Data.sequence is in Redis."""
         self.number = max(self.number, number)
         self.channel.settle(min(self.number, self.channel.last))

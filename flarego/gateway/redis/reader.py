@@ -96,6 +96,7 @@ class Reader:
                 return
             case Chunk() | Gone() | ProcessInfo():
                 self._hub.learn(channel, message, data, number)
+                link.settle(number)
 
 
 def _streams(reply: Any) -> Iterable[tuple[bytes, Any]]:

@@ -89,15 +89,12 @@ class RedisStore:
 
     async def close(self) -> None:
         """Write what is left, as far as that is possible at once, and let go of Redis."""
+        await _end({*self._tasks, *self._tails.values()})
         try:
             async with asyncio.timeout(ANSWER_S / 2):
                 await self.writer.flush()
         except TimeoutError:
             _LOG.warning("not all could be written to Redis")
-        tasks = [*self._tasks, *self._tails.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         if self._hub.store is self:
             self._hub.store = None
         if self._redis is not None:
@@ -285,3 +282,11 @@ class RedisStore:
 
 
 _MAX_NUMBER = (1 << 63) - 1
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: Redis' client swallows it now and then."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=_KEEPER_S / 2)
