@@ -11,8 +11,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from flarego.errors import UnsupportedGo
@@ -106,11 +106,9 @@ class Release:
         return replace(self, reason_tables=[reasons])
 
 
-@cache
 def _table() -> dict[str, Any]:
-    text = resources.files("flarego.golang").joinpath("layouts.json").read_text("utf-8")
-    table: dict[str, Any] = json.loads(text)
-    table["shapes"] = {name: [shape_from_json(shape) for shape in shapes] for name, shapes in table["shapes"].items()}
+    """Read the table. It is not kept: an agent has better uses for its megabyte."""
+    table: dict[str, Any] = json.loads(Path(__file__).with_name("layouts.json").read_bytes())
     return table
 
 
@@ -123,6 +121,7 @@ def known_versions() -> list[str]:
     return list(_table()["versions"])
 
 
+@lru_cache(maxsize=32)
 def release_for(text: str) -> Release:
     """Return what the table knows of the version that `text` names; raises UnsupportedGo.
 
@@ -135,7 +134,8 @@ def release_for(text: str) -> Release:
             f"the process was built by {text!r}, which is not a Go release",
             remedy=f"FlareGo reads programs built by Go {SUPPORTED}",
         )
-    siblings = [name for name in _table()["versions"] if _minor(name) == version[:2]]
+    table = _table()
+    siblings = [name for name in table["versions"] if _minor(name) == version[:2]]
     if not siblings or version.patch < 0:
         raise UnsupportedGo(
             f"the process was built by {text}; layouts are known for Go {SUPPORTED}",
@@ -144,13 +144,15 @@ def release_for(text: str) -> Release:
         )
     experiments = set(re.findall(r"X:(\S+)", text)[-1].split(",")) if "X:" in text else set()
     siblings.sort(key=lambda name: _distance(name, version, experiments))
-    entries = [_table()["versions"][name] for name in siblings]
-    tables = _table()["shapes"]
+    entries = [table["versions"][name] for name in siblings]
     shapes = {
-        name: _unique(tables[name][entry["shapes"][name]] for entry in entries if name in entry["shapes"])
+        name: [
+            shape_from_json(table["shapes"][name][n])
+            for n in _unique(e["shapes"][name] for e in entries if name in e["shapes"])
+        ]
         for name in STRUCTS
     }
-    reasons = _unique(_table()["reasons"][entry["reasons"]] for entry in entries)
+    reasons = _unique(table["reasons"][entry["reasons"]] for entry in entries)
     return Release(text, shapes, reasons, entries[0]["source"])
 
 
