@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flarego.errors import FlareError
+    from flarego.formats.exporter import Exporter, ExportFailed, Window
     from flarego.gateway.server import Gateway
     from flarego.golang import GoProcess, attach
     from flarego.model.chunk import Chunk
@@ -24,14 +25,28 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Chunk": "flarego.model.chunk",
+    "ExportFailed": "flarego.formats.exporter",
+    "Exporter": "flarego.formats.exporter",
     "FlareError": "flarego.errors",
     "Gateway": "flarego.gateway.server",
     "GoProcess": "flarego.golang",
     "GoSampler": "flarego.samplers.go",
+    "Window": "flarego.formats.exporter",
     "attach": "flarego.golang",
 }
 
-__all__ = ["Chunk", "FlareError", "Gateway", "GoProcess", "GoSampler", "__version__", "attach"]
+__all__ = [
+    "Chunk",
+    "ExportFailed",
+    "Exporter",
+    "FlareError",
+    "Gateway",
+    "GoProcess",
+    "GoSampler",
+    "Window",
+    "__version__",
+    "attach",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -55,7 +55,7 @@ class Pusher:
         _headers(settings.headers_file)
 
     def export(self, window: Window) -> None:
-        body = gzip.compress(self._form(window.recording()), 6)
+        body = gzip.compress(self._form(window.recording()), 6, mtime=0)
         headers = {
             "Content-Type": self._content_type,
             "Content-Encoding": "gzip",
