@@ -30,7 +30,8 @@ def command(loaded: Loaded[GatewaySettings]) -> None:
     Every setting is a flag, an environment variable, or a key of [gateway] in a TOML file, in that order; SIGHUP reads
     the file again. Secrets are in files that settings name.
     """
-    from flarego.gateway import logs, service
+    from flarego import logs
+    from flarego.gateway import service
 
     logs.set_up(loaded.settings.log_format, loaded.settings.log_level)
     service.serve(loaded, partial(click.echo, err=True))
