@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -112,6 +112,8 @@ class Subscriber:
         self._left = 0
         self._warned: tuple[str, ...] = ()
         self._ready = asyncio.Event()
+        self.notify: Callable[[], None] | None = None
+        """Called each time there may be something to take. Must be quick, and raise nothing."""
         for channel in hub.channels(namespace):
             self.join(channel, since_s)
 
@@ -142,6 +144,8 @@ class Subscriber:
         if channel is not None:
             self._due[channel] = None
         self._ready.set()
+        if self.notify is not None:
+            self.notify()
 
     def take(self) -> bytes | None:
         """Return the next message, None when there is none now."""
@@ -272,7 +276,7 @@ class Hub:
                 channel.gone, channel.gone_data = message, encode(message)
         if sequence is not None:
             channel.last = sequence
-        for subscriber in channel.readers:
+        for subscriber in tuple(channel.readers):
             subscriber.wake(channel)
 
     def _keep(self, channel: Channel, chunk: Chunk, data: bytes | None, number: int) -> None:
@@ -371,7 +375,7 @@ class Hub:
     def warn(self, warnings: Iterable[str]) -> None:
         """Say what viewers must know now; nothing takes everything back."""
         self.warnings = tuple(warnings)
-        for subscriber in self._subscribers:
+        for subscriber in tuple(self._subscribers):
             subscriber.wake()
 
     def history(self, process: str = "", namespace: str = DEFAULT_NAMESPACE) -> History | None:
