@@ -12,6 +12,7 @@ from flarego.agent.discovery import SCAN_S, Discovery, Selection
 from flarego.agent.enter import attach_once, make_sampler, stays_itself
 from flarego.agent.feed import Feed
 from flarego.agent.find import Found
+from flarego.agent.labels import Labels
 from flarego.agent.link.address import Addresses, parse_gateway
 from flarego.agent.link.credentials import Security, Token
 from flarego.agent.link.link import Link, Terms
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 class Agent:
     """Everything that runs. `start`, then `scan` about once a second, then `stop`."""
 
-    def __init__(self, settings: AgentSettings, labels_of: Callable[[Found], dict[str, str]]) -> None:
+    def __init__(self, settings: AgentSettings) -> None:
         """Raises BadSettings for files that are not what they should be."""
         self.settings = settings
         self.selection = Selection(settings.pid, settings.name, settings.all)
@@ -47,7 +48,7 @@ class Agent:
         self.refused = 0
         """Processes that were too many."""
         self.last_gone = ""
-        self._labels_of = labels_of
+        self._labels = Labels(settings.label, settings.labels_file)
         self._terms = _terms(settings)
         self._packer = Packer() if settings.compression == "zstd" else None
         self._how = Settings(rate=settings.rate, budget=settings.budget / 100, engine=settings.engine)
@@ -99,11 +100,13 @@ class Agent:
             self._fail(found, str(e))
         else:
             self.feeds.append(feed)
-            _log.info("watching process", extra={"pid": found.pid, "name_": found.name, "command": found.command[:200]})
+            _log.info(
+                "watching process", extra={"pid": found.pid, "target": found.name, "command": found.command[:200]}
+            )
 
     def _watch(self, found: Found) -> Feed:
         process = attach_once(found)
-        sampler = make_sampler(found, self._how, process, identity.process_id(found), self._labels_of(found))
+        sampler = make_sampler(found, self._how, process, identity.process_id(found), self._labels.of(found))
         link = next((link for link in self.links if len(link.feeds) < STREAMS), None) or self._add_link()
         feed = Feed(Spool(self.settings.spool_memory), link.wake, self._packer)
         try:
@@ -119,7 +122,7 @@ class Agent:
 
     def _fail(self, found: Found, why: str) -> None:
         self.failed += 1
-        _log.warning("process cannot be watched", extra={"pid": found.pid, "name_": found.name, "reason": why})
+        _log.warning("process cannot be watched", extra={"pid": found.pid, "target": found.name, "reason": why})
         if found.pid in self.selection.pids and not self.selection.is_open:
             self.last_gone = why
 
@@ -131,7 +134,7 @@ class Agent:
     def _over(self, watched: Watched, why: str) -> None:
         self.last_gone = why
         self.discovery.forget(watched.found.pid)
-        _log.info("process is over", extra={"pid": watched.found.pid, "name_": watched.found.name, "reason": why})
+        _log.info("process is over", extra={"pid": watched.found.pid, "target": watched.found.name, "reason": why})
 
     def _tidy(self) -> None:
         self.feeds = [feed for feed in self.feeds if not feed.delivered.is_set()]

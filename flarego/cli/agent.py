@@ -35,11 +35,13 @@ def command(loaded: Loaded[AgentSettings], pid_argument: int | None) -> None:
         settings = replace(settings, pid=(*settings.pid, pid_argument))
     if not (settings.pid or settings.name or settings.all):
         raise click.UsageError("Say which processes: PID, --pid PID, --name PATTERN or --all.")
+    from flarego import logs
     from flarego.agent.find import check_machine
     from flarego.agent.service import Agent
 
     check_machine()
-    run(Agent(settings, lambda found: {}))
+    logs.set_up(settings.log_format, settings.log_level)
+    run(Agent(settings))
 
 
 def run(agent: Agent) -> None:

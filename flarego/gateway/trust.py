@@ -16,8 +16,8 @@ from flarego.gateway.auth.proxy import Proxies
 from flarego.gateway.auth.site import Site, hosts_for
 from flarego.gateway.auth.throttle import Throttle
 from flarego.gateway.limits import Limits, Meter, bounds
-from flarego.gateway.metrics import new_registry
 from flarego.gateway.policy import Rule, check
+from flarego.overhead import new_registry
 from flarego.wire.prometheus import Registry
 
 _log = logging.getLogger(__name__)

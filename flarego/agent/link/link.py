@@ -264,4 +264,4 @@ class _Conversation:
         if verdict.what and (text := f"{verdict.what}: {event.message}") != course.said:
             course.said = link.problem = text
             level = logging.ERROR if verdict.severe else logging.WARNING
-            _log.log(level, "%s", text, extra={"process": feed.process})
+            _log.log(level, "%s", text, extra={"target": feed.process})
