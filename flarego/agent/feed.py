@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event
+from typing import Any
 
 from flarego.agent.spool import Kind, Spool
 from flarego.model.chunk import Chunk, Gap, Gone, Message, Notice, ProcessInfo
@@ -31,6 +32,10 @@ class Feed:
         self.taken = 0
         """Chunks."""
         self.taken_bytes = 0
+        self.sampler: Mapping[str, Any] = {}
+        """What the sampler said of itself last."""
+        self.sent = self.resent = 0
+        """The greatest number sent, and how many were sent again."""
         self._wake = wake
         self._packer = packer
         self._generation = -1
@@ -51,6 +56,7 @@ class Feed:
                 self._generation = message.generation
                 data = encode(message)
                 self.taken += 1
+                self.sampler = message.sampler
                 self.taken_bytes += len(data)
                 self._put(kind, data)
             case Gone():
@@ -64,6 +70,13 @@ class Feed:
         """Nothing more comes, though the process goes on."""
         self.over = self.over or why
         self._wake()
+
+    def note_sent(self, sequence: int) -> None:
+        """Count a message that goes out."""
+        if sequence > self.sent:
+            self.sent = sequence
+        else:
+            self.resent += 1
 
     def _put(self, kind: Kind, data: bytes) -> None:
         packed = self._packer.pack(data) if self._packer is not None and len(data) >= LEAST else data

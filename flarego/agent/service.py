@@ -86,7 +86,9 @@ class Agent:
             link.leave()
         for link in self.links:
             link.join(max(0.0, deadline - time.monotonic()))
-        return sum(len(feed.spool) for feed in self.feeds)
+        left = sum(len(feed.spool) for feed in self.feeds)
+        _log.info("stopped", extra={"undelivered": left})
+        return left
 
     def _attach(self, found: Found) -> None:
         try:

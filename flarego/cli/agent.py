@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,22 +47,41 @@ def command(loaded: Loaded[AgentSettings], pid_argument: int | None) -> None:
 
 def run(agent: Agent) -> None:
     """Run the agent until a signal comes, or the processes it was given have ended. Raises ProcessGone for that."""
+    from flarego.agent.health import Health
+    from flarego.agent.notify import Notifier
     from flarego.agent.service import Runner
+    from flarego.agent.status import Status
 
-    runner = Runner(agent)
+    runner, status, notifier = Runner(agent), Status(agent), Notifier()
+    _on_signal(runner.stop)
+    if agent.settings.health is not None:
+        answers = {"/healthz": status.healthz, "/readyz": status.readyz, "/metrics": status.metrics}
+        Health(agent.settings.health, answers).start()
+    agent.start()
+    notifier.ready()
+
+    def idle() -> None:
+        notifier.status(status.line())
+        if not status.trouble():
+            notifier.alive()
+
+    try:
+        runner.run(min(notifier.watchdog_s or 1.0, 1.0), idle)
+    finally:
+        notifier.stopping()
+        agent.stop()
+
+
+def _on_signal(stop: Callable[[], None]) -> None:
+    """Stop at the first SIGTERM or Ctrl-C; at the second, at once."""
     signals = 0
 
-    def stop(*_: object) -> None:
+    def heard(number: int, _: object) -> None:
         nonlocal signals
         signals += 1
         if signals > 1:
-            os._exit(1)
-        runner.stop()
+            os._exit(128 + number)
+        stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    agent.start()
-    try:
-        runner.run(1.0, lambda: None)
-    finally:
-        agent.stop()
+        signal.signal(number, heard)

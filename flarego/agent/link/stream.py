@@ -66,6 +66,7 @@ class Stream:
             if self._max_message and max(entry.raw_size, len(payload)) > self._max_message:
                 spool.refuse(entry.sequence)
                 continue
+            self.feed.note_sent(entry.sequence)
             return frame(encode_agent(Data(entry.sequence, payload, encoding, entry.raw_size)))
         if self.feed.over and not self._said_bye and not len(spool):
             self._said_bye = True
