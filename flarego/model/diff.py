@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flarego.model.places import Place, Standing, standings
+from flarego.model.places import Place, Placer, Standing, standings
 from flarego.model.profile import Profile
 
 _K = TypeVar("_K")
@@ -84,7 +84,8 @@ class Difference:
 
 def compare(before: Profile, after: Profile) -> Difference:
     """Return what changed, of the program's own goroutines."""
-    sides = [[s for s in standings(profile) if not s.place.system] for profile in (before, after)]
+    placer = Placer()
+    sides = [[s for s in standings(p, placer.places(p)) if not s.place.system] for p in (before, after)]
     spans = before.span, after.span
     busy = [[s for s in side if not s.place.idle] for side in sides]
     return Difference(

@@ -148,10 +148,14 @@ class Book:
     n_nodes: int
     size: int
     """Bytes."""
+    depth: int
+    """Frames of the deepest stack."""
     def frames(self, first: int) -> dict[str, bytes]:
         """Columns of the frames from `first` on: `function`, `file`, `line` u32, `flags` u8."""
     def nodes(self, first: int) -> dict[str, bytes]:
         """Columns of the stacks from `first` on: `parent`, `frame` u32; 0 is the empty stack. A node adds one frame."""
+    def add_up(self, weights: bytes) -> bytes:
+        """Given an f64 of every stack, return of each the sum over all that begin with it. Raises ValueError."""
 
 class Numbers:
     """What the numbers of one generation stand for in a book."""
@@ -170,6 +174,8 @@ class Numbers:
         """Add groups: u32, what the caller numbers the generation's next groups."""
     def frame(self, number: int) -> int:
         """The book's number of a frame of the generation. Raises ValueError."""
+    def nodes(self) -> bytes:
+        """The book's number of every stack, u32, the empty one first."""
     def close(self) -> None:
         """Nothing more will be defined; what only definitions need is forgotten."""
 

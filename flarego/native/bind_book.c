@@ -166,6 +166,27 @@ static PyObject *book_nodes(PyObject *self, PyObject *from_object) {
     return to_columns(b->nodes + from, b->n_nodes - from, sizeof(*b->nodes), fields);
 }
 
+static PyObject *book_add_up(PyObject *self, PyObject *weights) {
+    struct fg_book *b = book_of(self);
+    struct columns c = {0};
+    size_t n;
+    const uint8_t *data = b ? bytes_of(&c, Py_NewRef(weights), 8, &n) : NULL;
+    PyObject *result = NULL;
+    if (data && n != b->n_nodes) {
+        PyErr_SetString(PyExc_ValueError, "one weight for each stack");
+    } else if (data && (result = PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)(n * 8)))) {
+        fg_book_add_up(b, (double *)(void *)PyBytes_AsString(result));
+    }
+    release(&c);
+    return result;
+}
+
+static PyObject *book_depth(PyObject *self, void *closure) {
+    (void)closure;
+    uint32_t depth = fg_book_depth(&((struct book_object *)self)->book);
+    return depth == FG_NONE ? PyErr_NoMemory() : PyLong_FromUnsignedLong(depth);
+}
+
 static PyObject *book_size(PyObject *self, void *closure) {
     (void)closure;
     return PyLong_FromSize_t(fg_book_size(&((struct book_object *)self)->book));
@@ -260,6 +281,12 @@ static PyObject *numbers_frame(PyObject *self, PyObject *number_object) {
     return PyLong_FromUnsignedLong(frame);
 }
 
+static PyObject *numbers_nodes(PyObject *self, PyObject *unused) {
+    (void)unused;
+    const struct fg_bytes *nodes = &((struct numbers_object *)self)->numbers.nodes;
+    return PyBytes_FromStringAndSize((const char *)nodes->data, (Py_ssize_t)nodes->size);
+}
+
 static PyObject *numbers_close(PyObject *self, PyObject *unused) {
     (void)unused;
     fg_numbers_close(&((struct numbers_object *)self)->numbers);
@@ -348,10 +375,12 @@ static PyObject *table_size(PyObject *self, void *closure) {
 static PyMethodDef book_methods[] = {
     {"frames", book_frames, METH_O, NULL},
     {"nodes", book_nodes, METH_O, NULL},
+    {"add_up", book_add_up, METH_O, NULL},
     {0},
 };
 static PyGetSetDef book_properties[] = {
     {"size", book_size, NULL, NULL, NULL},
+    {"depth", book_depth, NULL, NULL, NULL},
     {"n_frames", book_n_frames, NULL, NULL, NULL},
     {"n_nodes", book_n_nodes, NULL, NULL, NULL},
     {0},
@@ -368,6 +397,7 @@ static PyMethodDef numbers_methods[] = {
     {"define", numbers_define, METH_VARARGS, NULL},
     {"define_groups", numbers_define_groups, METH_O, NULL},
     {"frame", numbers_frame, METH_O, NULL},
+    {"nodes", numbers_nodes, METH_NOARGS, NULL},
     {"close", numbers_close, METH_NOARGS, NULL},
     {0},
 };

@@ -33,6 +33,23 @@ size_t fg_book_size(const struct fg_book *b) {
            b->node_capacity * (sizeof(*b->nodes) + 2 * sizeof(uint32_t));
 }
 
+uint32_t fg_book_depth(const struct fg_book *b) {
+    uint32_t *depths = calloc(b->n_nodes, sizeof(*depths)), most = 0;
+    if (!depths)
+        return FG_NONE;
+    for (uint32_t i = 1; i < b->n_nodes; i++) {
+        depths[i] = depths[b->nodes[i].parent] + 1;
+        most = depths[i] > most ? depths[i] : most;
+    }
+    free(depths);
+    return most;
+}
+
+void fg_book_add_up(const struct fg_book *b, double *weights) {
+    for (uint32_t i = b->n_nodes - 1; i > 0; i--)
+        weights[b->nodes[i].parent] += weights[i];
+}
+
 static uint32_t hash(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
     uint64_t h = ((uint64_t)a << 32 | b) * 0x9e3779b97f4a7c15u;
     h = (h ^ h >> 32 ^ ((uint64_t)c << 32 | d)) * 0xbf58476d1ce4e5b9u;

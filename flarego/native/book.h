@@ -27,6 +27,8 @@ struct fg_book {
 int fg_book_init(struct fg_book *b);
 void fg_book_deinit(struct fg_book *b);
 size_t fg_book_size(const struct fg_book *b); // bytes
+uint32_t fg_book_depth(const struct fg_book *b); // frames of the deepest stack; FG_NONE without memory to find out
+void fg_book_add_up(const struct fg_book *b, double *weights); // of each node: makes it that of all stacks that begin so
 
 // What the numbers of one generation stand for in a book.
 struct fg_numbers {

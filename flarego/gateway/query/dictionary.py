@@ -119,6 +119,30 @@ class BookStacks(Stacks):
     def __len__(self) -> int:
         return len(self._node_parents)
 
+    @property
+    def functions(self) -> array[int]:
+        """Of each frame, the number of its function's name."""
+        return self._columns["function"]
+
+    @property
+    def files(self) -> array[int]:
+        """Of each frame, the number of its file's name."""
+        return self._columns["file"]
+
+    @property
+    def parents(self) -> array[int]:
+        """Of each stack, its caller's."""
+        return self._node_parents
+
+    @property
+    def innermost(self) -> array[int]:
+        """Of each stack, the frame it adds to its caller's; of the empty one, 0."""
+        return self._node_frames
+
+    def text(self, number: int) -> str:
+        """Return a string by its number."""
+        return self._texts[number]
+
     def frame(self, number: int) -> Frame:
         """Return a frame by its number."""
         known = self._known[number]

@@ -7,18 +7,22 @@ it hangs on: a node's total is its own, its children's and its rest, so that not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
 from typing import Any
 
-from flarego.gateway.query.filters import along_stacks
+from flarego.gateway.query.dictionary import BookStacks
 from flarego.gateway.query.fold import Check
-from flarego.model.frame import Frame
 from flarego.model.profile import Profile, Row
+from flarego.native import Book, Numbers
 
 WEIGHTS = {"wall": "nanoseconds", "cpu": "nanoseconds", "waiting": "nanoseconds", "count": "goroutines"}
 MAX_DEPTH = 384
 """Calls: a JSON tree of more is too deep for most that read JSON."""
-_OFTEN = 1024
+_LOCATION = 255
+"""Frames of one location at most."""
 
 
 def weigh(weight: str) -> Callable[[Row], float]:
@@ -35,93 +39,142 @@ def weigh(weight: str) -> Callable[[Row], float]:
 
 
 class Flame:
-    """Nodes as columns: 0 is the root, a parent precedes its children."""
+    """Nodes as columns: 0 is the root, a parent precedes its children. Some may weigh nothing."""
 
-    def __init__(self, depth: int) -> None:
-        self._most = depth
-        self._children: dict[tuple[int, str], int] = {}
-        self.parents, self.depths = [-1], [0]
-        self.functions, self.files = [""], [""]
-        self.own, self.rest, self.totals = [0.0], [0.0], [0.0]
+    def __init__(self, profile: Profile, weight: str, *, invert: bool, depth: int, check: Check) -> None:
+        """Fold a profile's rows; inverted: the innermost functions first, and below them who calls them."""
+        stacks = profile.stacks
+        assert isinstance(stacks, BookStacks)
+        self._stacks = stacks
+        book, numbers = _inverted(stacks, profile.rows) if invert else _straight(stacks)
+        check()
+        nodes = book.nodes(0)
+        self.parents, self._frames = array("I", nodes["parent"]), array("I", nodes["frame"])
+        self._functions = array("I", book.frames(0)["function"])
+        self.own = array("d", bytes(8 * len(self.parents)))
+        self.rest = array("d", bytes(8 * len(self.parents)))
+        weighed, own = weigh(weight), self.own
+        for row in profile.rows:
+            own[numbers[row.node]] += weighed(row)
+        check()
+        self.totals = array("d", book.add_up(own.tobytes()))
+        self.cut = book.depth > depth and self._cut(depth)
+        """Whether stacks were deeper than the bound."""
         self.left_out = 0
         """Nodes that the limit cut off."""
-        self.cut = False
-        """Whether stacks were deeper than the bound."""
 
-    @classmethod
-    def grow(cls, profile: Profile, weight: str, *, invert: bool, depth: int, check: Check) -> Flame:
-        """Return the flame graph of a profile; inverted: the innermost functions first, callers above."""
-        flame, weighed = cls(depth), weigh(weight)
-        at = along_stacks(profile, flame._descend, 0)
-        for number, row in enumerate(profile.rows):
-            if number % _OFTEN == 0:
-                check()
-            value = weighed(row)
-            if not value:
-                continue
-            node = flame._descend(0, profile.stack(row.node)[::-1]) if invert else at(row.node)
-            if node < 0:
-                flame.rest[~node] += value
-            else:
-                flame.own[node] += value
-        flame._add_up()
-        return flame
+    def function(self, node: int) -> int:
+        """Return the number of a node's function."""
+        return self._functions[self._frames[node]]
 
-    def _descend(self, node: int, frames: Sequence[Frame]) -> int:
-        """Return the node that frames lead to; below the bound the complement of the last one above it."""
-        if node < 0:
-            return node
-        children = self._children
-        for frame in frames:
-            child = children.get((node, frame.function))
-            if child is None:
-                if self.depths[node] >= self._most:
-                    self.cut = True
-                    return ~node
-                child = self._add(node, frame)
-            node = child
-        return node
+    def text(self, number: int) -> str:
+        return self._stacks.text(number)
 
-    def _add(self, parent: int, frame: Frame) -> int:
-        number = self._children[parent, frame.function] = len(self.parents)
-        self.parents.append(parent)
-        self.depths.append(self.depths[parent] + 1)
-        self.functions.append(frame.function)
-        self.files.append(frame.file)
-        self.own.append(0.0)
-        self.rest.append(0.0)
-        return number
+    def files(self) -> Mapping[int, str]:
+        """Return a file of each function, by the function's number."""
+        stacks = self._stacks
+        return {function: stacks.text(file) for function, file in zip(stacks.functions, stacks.files, strict=True)}
 
-    def _add_up(self) -> None:
-        self.totals = [own + rest for own, rest in zip(self.own, self.rest, strict=True)]
-        for node in range(len(self.parents) - 1, 0, -1):
-            self.totals[self.parents[node]] += self.totals[node]
+    def _cut(self, most: int) -> bool:
+        """Move what is deeper than `most` to the rest of the node it hangs on."""
+        depths, own, cut = array("I", [0]), self.own, False
+        for node, parent in enumerate(self.parents):
+            if node:
+                depths.append(depths[parent] + 1)
+        for node in range(len(depths) - 1, 0, -1):
+            if depths[node] > most and self.totals[node]:
+                if depths[node] == most + 1:
+                    self.rest[self.parents[node]] += self.totals[node]
+                own[node] = self.totals[node] = 0.0
+                cut = True
+        return cut
 
     def keep(self, limit: int) -> Sequence[int]:
         """Return the heaviest nodes, as they are numbered; what hangs below them and is left out is in their rest.
 
         A child is never heavier than its parent and comes after it, so what is kept hangs together.
         """
-        heaviest = sorted(range(len(self.parents)), key=lambda node: (-self.totals[node], node))
-        for node in heaviest[limit:]:
-            parent = self.parents[node]
-            self.rest[parent] += self.totals[node]
-        self.left_out = max(len(heaviest) - limit, 0)
-        return sorted(heaviest[:limit])
+        totals = self.totals
+        weighing = [node for node in range(len(totals)) if totals[node] or not node]
+        if len(weighing) <= limit:
+            return weighing
+        least = sorted((totals[node] for node in weighing), reverse=True)[limit - 1]
+        kept = [node for node in weighing if totals[node] > least]
+        ties = (node for node in weighing if totals[node] == least)
+        kept = sorted([*kept, *islice(ties, limit - len(kept))])
+        chosen = frozenset(kept)
+        for node in weighing:
+            if node not in chosen and self.parents[node] in chosen:
+                self.rest[self.parents[node]] += totals[node]
+        self.left_out = len(weighing) - limit
+        return kept
+
+
+def _names_only(stacks: BookStacks) -> Mapping[str, bytes]:
+    """Return columns of the frames that differ by nothing but their functions."""
+    nothing = bytes(4 * len(stacks.functions))
+    return {
+        "function": stacks.functions.tobytes(),
+        "file": nothing,
+        "line": nothing,
+        "flags": bytes(len(stacks.functions)),
+    }
+
+
+def _strings(stacks: BookStacks) -> bytes:
+    """The book of a flame graph knows strings by the numbers that they have already."""
+    return array("I", range(stacks.n_strings)).tobytes()
+
+
+def _straight(stacks: BookStacks) -> tuple[Book, array[int]]:
+    """Return a book of the stacks by function, and which of its nodes each stack is."""
+    book, count = Book(), len(stacks.functions)
+    numbers = Numbers(book)
+    locations = {"count": bytes([1]) * count, "frame": array("I", range(count)).tobytes()}
+    nodes = {"parent": stacks.parents[1:].tobytes(), "location": stacks.innermost[1:].tobytes()}
+    numbers.define(_strings(stacks), _names_only(stacks), locations, nodes)
+    return book, array("I", numbers.nodes())
+
+
+def _inverted(stacks: BookStacks, rows: Sequence[Row]) -> tuple[Book, Mapping[int, int]]:
+    """Return a book of the rows' stacks by function, innermost first, and which of its nodes each of them is."""
+    book, ends = Book(), dict.fromkeys([0], 0)
+    counts, frames, parents = bytearray(), array("I"), array("I")
+    above, innermost = stacks.parents, stacks.innermost
+    for at in {row.node for row in rows if row.node}:
+        node, last = at, 0
+        while node:
+            before = len(frames)
+            while node and len(frames) - before < _LOCATION:
+                frames.append(innermost[node])
+                node = above[node]
+            counts.append(len(frames) - before)
+            parents.append(last)
+            last = len(parents)
+        ends[at] = last
+    locations = {"count": bytes(counts), "frame": frames.tobytes()}
+    nodes = {"parent": parents.tobytes(), "location": array("I", range(len(parents))).tobytes()}
+    numbers = Numbers(book)
+    numbers.define(_strings(stacks), _names_only(stacks), locations, nodes)
+    found = array("I", numbers.nodes())
+    return book, {stack: found[end] for stack, end in ends.items()}
 
 
 def columns(flame: Flame, kept: Sequence[int]) -> dict[str, Any]:
     """Return the nodes as columns; functions and files are numbers of `strings`."""
-    numbers = {node: number for number, node in enumerate(kept)}
+    numbers, files = {node: number for number, node in enumerate(kept)}, flame.files()
     strings: dict[str, int] = {"": 0}
 
-    def of(texts: Sequence[str]) -> list[int]:
-        return [strings.setdefault(texts[node], len(strings)) for node in kept]
+    @cache
+    def names(function: int) -> tuple[int, int]:
+        texts = flame.text(function), files[function]
+        return strings.setdefault(texts[0], len(strings)), strings.setdefault(texts[1], len(strings))
 
+    named = [names(flame.function(node)) if node else (0, 0) for node in kept]
     nodes = {
-        "parent": [numbers.get(flame.parents[node], -1) for node in kept],
-        "function": of(flame.functions),
-        "file": of(flame.files),
+        "parent": [numbers[flame.parents[node]] if node else -1 for node in kept],
+        "function": [function for function, _ in named],
+        "file": [file for _, file in named],
         "self": [flame.own[node] for node in kept],
         "rest": [flame.rest[node] for node in kept],
         "total": [flame.totals[node] for node in kept],
@@ -136,6 +189,18 @@ def tree(flame: Flame, kept: Sequence[int]) -> Iterator[str]:
         children.setdefault(flame.parents[node], []).append(node)
     for below in children.values():
         below.sort(key=lambda node: -flame.totals[node])
+    files = flame.files()
+
+    @cache
+    def names(function: int) -> str:
+        texts = {"function": flame.text(function), "file": files[function]}
+        return json.dumps(texts, ensure_ascii=False)[:-1]
+
+    def begin(node: int) -> str:
+        named = names(flame.function(node)) if node else '{"function": "", "file": ""'
+        weights = f'"total": {flame.totals[node]!r}, "self": {flame.own[node]!r}, "rest": {flame.rest[node]!r}'
+        return f'{named}, {weights}, "children": ['
+
     waiting: list[Iterator[int]] = [iter(kept[:1])]
     while waiting:
         node = next(waiting[-1], -1)
@@ -145,17 +210,5 @@ def tree(flame: Flame, kept: Sequence[int]) -> Iterator[str]:
             continue
         if node and node != children[flame.parents[node]][0]:
             yield ","
-        yield _node(flame, node)
+        yield begin(node)
         waiting.append(iter(children.get(node, ())))
-
-
-def _node(flame: Flame, node: int) -> str:
-    """Everything of a node but the end of its children."""
-    value = {
-        "function": flame.functions[node],
-        "file": flame.files[node],
-        "total": flame.totals[node],
-        "self": flame.own[node],
-        "rest": flame.rest[node],
-    }
-    return json.dumps(value, ensure_ascii=False)[:-1] + ', "children": ['

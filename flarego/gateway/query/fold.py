@@ -10,7 +10,7 @@ from flarego.gateway.channel import Channel
 from flarego.gateway.query.dictionary import Dictionary
 from flarego.gateway.query.track import Block, Edge, Track
 from flarego.model.chunk import Chunk, ProcessInfo
-from flarego.model.merge import Merger, UndefinedReference, within
+from flarego.model.merge import within
 from flarego.model.profile import Profile, RowReader
 from flarego.native import Numbers, RowTable
 from flarego.wire.codec import decode
@@ -45,37 +45,33 @@ class Slice:
 
     def fold(self, check: Check) -> Profile:
         """Return the sum: what Profile.fold gives over the chunks. Raises whatever check raises."""
-        if self._chunks:
-            return self._fold_chunks(check)
-        dictionaries = {id(piece.dictionary): piece.dictionary for piece in self._pieces}
+        pieces = self._read(check) if self._chunks else self._pieces
+        dictionaries = {id(piece.dictionary): piece.dictionary for piece in pieces}
         into = next(iter(dictionaries.values())) if len(dictionaries) == 1 else Dictionary()
         translations = {key: into.translate(known) for key, known in dictionaries.items() if known is not into}
         table = RowTable()
-        for piece in self._pieces:
+        for piece in pieces:
             check()
             table.merge(_table(piece, check), translations.get(id(piece.dictionary)))
-        if translations:
+        if translations or self._chunks or not pieces:
             into.settle()
         rows = RowReader(self.info).read(table.columns())
         check()
         return Profile(self.info, self.start, self.end, rows, into.groups, into.stacks)
+
+    def _read(self, check: Check) -> Sequence[Block]:
+        """Add up what was not."""
+        track, last = Track(), 0
+        for chunk in self.chunks(check):
+            track.add(chunk, last)
+            last += 1
+        return [piece for piece in track.cover(0, last) if isinstance(piece, Block)]
 
     def chunks(self, check: Check) -> Iterator[Chunk]:
         """Yield the chunks themselves, where nothing was added up."""
         for chunk in within(map(_decoded, self._chunks), self.start, self.end):
             check()
             yield chunk
-
-    def _fold_chunks(self, check: Check) -> Profile:
-        merger = Merger()
-        for chunk in self.chunks(check):
-            try:
-                merger.add(chunk)
-            except UndefinedReference:
-                continue
-        if not merger.chunks:
-            return Profile(self.info, self.start, self.end, [], [], Dictionary().stacks)
-        return Profile.read(self.info, merger.chunk())
 
 
 def _table(piece: Block | _Read, check: Check) -> RowTable:

@@ -41,25 +41,39 @@ class _Group:
             self.most, self.place, self.node = (row.count, row.wall), place, row.node
 
 
-def group(profile: Profile, before: Profile, by: str, check: Check) -> tuple[int, Sequence[Mapping[str, Any]]]:
-    """Return how many goroutines there are, and the groups, those with most of them first.
+@dataclass(frozen=True)
+class Found:
+    """The groups, those with most goroutines first."""
+
+    goroutines: int
+    groups: int
+    told: Sequence[Mapping[str, Any]]
+    """As many of them as were asked for."""
+
+
+def group(profile: Profile, before: Profile, by: str, limit: int, check: Check) -> Found:
+    """Return the goroutines of a profile in groups.
 
     before: who was there where the span begins; what changed is counted from it.
     """
     groups: dict[Key, _Group] = {}
-    for row, place in zip(profile.rows, _places(profile, check), strict=True):
+    placer = Placer()
+    check()
+    for row, place in zip(profile.rows, placer.places(profile), strict=True):
         labels = profile.groups[row.group].labels
         key = _KEYS[by](place, labels)
         found = groups.get(key)
         if found is None:
             found = groups[key] = _Group(place, labels)
         found.add(row, place)
-    for row, place in zip(before.rows, _places(before, check), strict=True):
+    check()
+    for row, place in zip(before.rows, placer.places(before), strict=True):
         found = groups.get(_KEYS[by](place, before.groups[row.group].labels))
         if found is not None:
             found.before += row.count
     ordered = sorted(groups.values(), key=lambda one: (-one.count, -one.wall))
-    return sum(one.count for one in ordered), [_told(one, profile, by) for one in ordered]
+    check()
+    return Found(sum(one.count for one in ordered), len(ordered), [_told(one, profile, by) for one in ordered[:limit]])
 
 
 _KEYS: Mapping[str, Callable[[Place, Mapping[str, str]], Key]] = {
@@ -71,13 +85,6 @@ _KEYS: Mapping[str, Callable[[Place, Mapping[str, str]], Key]] = {
     "state": lambda place, labels: (place.lane,),
     "label": lambda place, labels: tuple(sorted(labels.items())),
 }
-
-
-def _places(profile: Profile, check: Check) -> Sequence[Place]:
-    check()
-    places = Placer().places(profile)
-    check()
-    return places
 
 
 def _told(one: _Group, profile: Profile, by: str) -> Mapping[str, Any]:

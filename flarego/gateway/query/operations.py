@@ -188,7 +188,7 @@ async def flame_graph(question: Question) -> web.StreamResponse:
 
     def work(check: Check) -> bytes:
         profile = filters.keep(slice_.fold(check))
-        graph = flame.Flame.grow(profile, weight, invert=invert, depth=depth, check=check)
+        graph = flame.Flame(profile, weight, invert=invert, depth=depth, check=check)
         kept_nodes = graph.keep(limit)
         timed = flame.WEIGHTS[weight] == "nanoseconds"
         answer = {
@@ -255,13 +255,13 @@ async def goroutine_groups(question: Question) -> web.StreamResponse:
 
     def work(check: Check) -> Any:
         profile, before = (filters.keep(one.fold(check)) for one in (slice_, first))
-        count, found = groups.group(profile, before, by, check)
+        found = groups.group(profile, before, by, limit, check)
         return head(slice_, question.namespace) | {
             "by": by,
             "filters": described(filters),
-            "goroutines": count,
-            "groups": found[:limit],
-            "left_out": max(len(found) - limit, 0),
+            "goroutines": found.goroutines,
+            "groups": found.told,
+            "left_out": found.groups - len(found.told),
         }
 
     return await question.json(work)
