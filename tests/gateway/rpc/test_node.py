@@ -9,12 +9,12 @@ import subprocess
 from typing import Any
 
 import pytest
-from gateway.rpc.conftest import PROTO, TOKEN, Port
 from js.npm import HERE, package
 from wire.streams import INFO, Source
 
-from flarego.wire.codec import decode, encode
+from flarego.wire.codec import encode
 from flarego.wire.envelope import decode_watched
+from gateway.rpc.conftest import PROTO, TOKEN, Port
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed"),
@@ -55,6 +55,6 @@ def test_grpc_web_reads(port: Port, pb: Any, form: str) -> None:
         port.run(port.hub.publish, chunk)
     reply, *messages = node("web.mjs", f"http://{port.address}", TOKEN, form, "6")
     if form == "text":
-        assert [decode(decode_watched(base64.b64decode(m))) for m in messages] == [INFO, *chunks]
+        assert [decode_watched(base64.b64decode(m)) for m in messages] == [encode(m) for m in (INFO, *chunks)]
     listed = pb.ProcessesReply.FromString(base64.b64decode(reply)).processes
     assert [process.process for process in listed] == [INFO.process]
