@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -64,6 +65,8 @@ class Assembly:
     max_bytes: int = MAX_BYTES
     max_frames: int = MAX_FRAMES
     """Of all stacks added, one after the other."""
+    max_weight: float = math.inf
+    """Of one row, ns."""
     reasons: dict[str, int] = field(default_factory=lambda: {"": 0})
     """Wait reasons, and their numbers in rows."""
     _definitions: Definitions = field(default_factory=Definitions)
@@ -117,6 +120,8 @@ class Assembly:
             weights = self._rows[key] = _Weights()
         weights.wall += wall
         weights.cpu += cpu
+        if weights.wall > self.max_weight or weights.cpu > self.max_weight:
+            raise BadFile("a profile of more time than there is")
         weights.count = min(weights.count + count, (1 << 32) - 1)
         weights.wait = max(weights.wait, wait)
 

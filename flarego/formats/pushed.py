@@ -35,13 +35,16 @@ class Pushed:
     series: Mapping[str, float] = field(default_factory=dict)
 
 
+MAX_WEIGHT = 1e18
+"""ns: a thousand tasks for a year; more in a row would be more than sums can hold."""
 MAX_ENTRIES = 400_000
 """Of one body: samples, locations, functions, texts; objects and lists of a JSON text."""
 
 
 def new_assembly(reasons: Sequence[str] = ("",), max_bytes: int = MAX_BYTES) -> Assembly:
     """Return an assembly for what strangers send; `reasons` keep their numbers."""
-    return Assembly(max_bytes=max_bytes, max_frames=MAX_FRAMES, reasons={r: i for i, r in enumerate(reasons)})
+    numbers = {reason: number for number, reason in enumerate(reasons)}
+    return Assembly(max_bytes=max_bytes, max_frames=MAX_FRAMES, max_weight=MAX_WEIGHT, reasons=numbers)
 
 
 def source(data: bytes, name: str, **about: Any) -> Source:

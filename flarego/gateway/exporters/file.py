@@ -97,4 +97,4 @@ class FileExporter:
 
 def _slug(info: ProcessInfo) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", info.name, flags=re.ASCII).strip("-.")[:64] or "process"
-    return name if info.process.startswith(name) and name == info.process else f"{name}-{info.process}"
+    return info.process if info.process.startswith(name) else f"{name}-{info.process}"

@@ -12,7 +12,7 @@ from flarego.formats.pushed import Pushed
 from flarego.formats.source import BadFile
 from flarego.gateway.guard import peer_of, refused
 from flarego.gateway.interop.body import read_body, status_of
-from flarego.gateway.interop.identity import Identity, task_of
+from flarego.gateway.interop.identity import Identity, task_of, version_of
 from flarego.gateway.interop.intake import Intake
 from flarego.gateway.interop.otlp import RULE
 from flarego.gateway.policy import NAMESPACE, PUBLIC, add_route
@@ -81,7 +81,7 @@ def _identity(described: Described, peer: str) -> Identity:
         host=described.host or peer,
         command=described.command,
         runtime=described.runtime or "unknown",
-        runtime_version=described.runtime_version,
+        runtime_version=version_of(described.runtime or "unknown", described.runtime_version),
         task=described.task or task_of(described.runtime),
         labels=described.labels,
     )

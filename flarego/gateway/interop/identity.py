@@ -66,7 +66,7 @@ def identify(attributes: Mapping[str, str], peer: str) -> Identity:
         host=_first(attributes, _HOSTS)[:_MAX_VALUE] or peer,
         command=_first(attributes, ("process.command_line", "process.executable.path"))[:_MAX_VALUE],
         runtime=runtime,
-        runtime_version=attributes.get("process.runtime.version", "")[:_MAX_KEY],
+        runtime_version=version_of(runtime, attributes.get("process.runtime.version", "")),
         task=task_of(runtime),
         labels=labels_of(attributes),
     )
@@ -86,6 +86,13 @@ def runtime_of(attributes: Mapping[str, str]) -> str:
             if words.intersection(names):
                 return runtime
     return "unknown"
+
+
+def version_of(runtime: str, version: str) -> str:
+    """Return a version that says what it is of: "go1.27.3", "python 3.11.7"; "" when nothing is known."""
+    if runtime == "unknown" or version.startswith(runtime):
+        return version[:_MAX_KEY]
+    return f"{runtime} {version}".strip()[:_MAX_KEY]
 
 
 def task_of(runtime: str) -> str:

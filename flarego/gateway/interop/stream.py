@@ -165,7 +165,7 @@ class Stream:
             task=who.task,
             reasons=self._told_reasons,
             engine=self.engine,
-            engine_why="profiled by others",
+            engine_why="",
             epoch=self.epoch,
             budget=0.0,
             labels=who.labels,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import flarego.formats
 from gateway.interop.conftest import TOKEN, Port, stacks, wait
 
 NOW_MS = time.time() * 1000 // 1
@@ -147,3 +151,20 @@ def test_the_schema_is_served_and_says_the_same(port: Port) -> None:
         validator.validate(message)
     for message in ({**CHUNK, "stacks": [{"state": "asleep"}]}, {**PROCESS, "process": "../etc"}, {"type": "chunk"}):
         assert not validator.is_valid(message)
+
+
+def test_the_agent_in_the_documentation_works(port: Port) -> None:
+    text = (Path(flarego.formats.__file__).parent / "JSON.md").read_text()
+    (script,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    with subprocess.Popen(["sleep", "60"]) as target:
+        try:
+            script, pid = script.replace("sleep 2", "sleep 0.2"), str(target.pid)
+            done = subprocess.run(["sh", "-c", script, "agent", port.url, TOKEN, pid, "2"],
+                                  capture_output=True, text=True, timeout=30, check=False)  # fmt: skip
+        finally:
+            target.kill()
+    assert (done.returncode, done.stdout, done.stderr) == (0, '{"taken": 2}' * 2, "")
+    info = port.named("sleep")
+    assert info.pid == target.pid
+    assert {row.state for row in port.profile(info).rows} == {"waiting"}
+    assert sum(row.count for row in port.profile(info).rows) == 1

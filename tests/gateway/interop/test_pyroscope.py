@@ -91,7 +91,7 @@ def test_pyroscope_io_profiles_a_python_process(port: Port) -> None:
     assert done.returncode == 0, done.stderr
     info = port.named("orders")
     assert (info.runtime, info.task, info.engine) == ("python", "thread", "pyroscope")
-    assert info.runtime_version == ".".join(map(str, sys.version_info[:3]))
+    assert info.runtime_version == f"python {'.'.join(map(str, sys.version_info[:3]))}"
     assert info.labels == {"region": "eu"} and info.namespace == "default"
     profile = port.profile(info)
     functions = {frame.function for row in profile.rows for frame in profile.stack(row.node)}
