@@ -127,6 +127,7 @@ def _sums(
 ) -> Mapping[_K, tuple[Place, tuple[float, float, float]]]:
     sums: dict[_K, tuple[Place, tuple[float, float, float]]] = {}
     for s in side:
-        place, (wall, cpu, wait) = sums.get(key(s.place)) or (s.place, (0.0, 0.0, 0.0))
-        sums[key(s.place)] = place, (wall + s.wall, cpu + s.cpu, max(wait, s.wait if s.count else 0.0))
+        name = key(s.place)
+        place, (wall, cpu, wait) = sums.get(name) or (s.place, (0.0, 0.0, 0.0))
+        sums[name] = place, (wall + s.wall, cpu + s.cpu, max(wait, s.wait if s.count else 0.0))
     return sums

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from flarego.model.frame import Frame
 
@@ -39,11 +40,16 @@ _LAUNCHER = re.compile(
 _CONNECTION, _HANDLER = "net/http.(*conn).serve", "net/http.serverHandler.ServeHTTP"
 
 
+@lru_cache(maxsize=1 << 15)
+def _launches(function: str) -> bool:
+    return _LAUNCHER.match(function) is not None
+
+
 def is_idle(stack: Sequence[Frame], state: str, reason: str) -> bool:
     """Tell whether a goroutine with this stack, outermost first, is parked by design."""
     if state != "waiting":
         return False
-    names = [frame.function for frame in stack if not frame.internal and not _LAUNCHER.match(frame.function)]
+    names = [frame.function for frame in stack if not frame.internal and not _launches(frame.function)]
     for name in names:
         if name in _WAIT_FOR_WORK:
             return True

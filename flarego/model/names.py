@@ -52,6 +52,7 @@ def package_of(function: str) -> str:
     return head[:dot] if dot >= 0 else ""
 
 
+@lru_cache(maxsize=1 << 15)
 def is_standard(function: str, module: str) -> bool:
     """Tell whether a function is of Go's standard library: its import path's first element has no dot."""
     path = package_of(function)

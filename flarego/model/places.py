@@ -120,7 +120,13 @@ def describe(stack: Sequence[Frame], row: Row, group: Group, module: str) -> Pla
 
 def whereabouts(stack: Sequence[Frame], module: str) -> tuple[Frame, Frame]:
     """Return the innermost frame that is the program's own, and the innermost outside the runtime."""
-    outside = [frame for frame in reversed(stack) if not frame.internal]
-    exact = outside[0] if outside else stack[0]
-    own = next((frame for frame in outside if not is_standard(frame.function, module)), exact)
-    return own, exact
+    exact = None
+    for frame in reversed(stack):
+        if frame.internal:
+            continue
+        if exact is None:
+            exact = frame
+        if not is_standard(frame.function, module):
+            return frame, exact
+    exact = exact or stack[0]
+    return exact, exact

@@ -154,9 +154,11 @@ class BookStacks(Stacks):
         return known
 
     def frames(self, node: int) -> tuple[Frame, ...]:
-        parents, numbers, stack = self._node_parents, self._node_frames, []
+        parents, numbers, known = self._node_parents, self._node_frames, self._known
+        stack = []
         while node:
-            stack.append(self.frame(numbers[node]))
+            number = numbers[node]
+            stack.append(known[number] or self.frame(number))
             node = parents[node]
         stack.reverse()
         return tuple(stack)
