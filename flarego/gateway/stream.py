@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 import socket as sockets
-from weakref import WeakSet
 
 from aiohttp import WSCloseCode, web
 
@@ -26,20 +25,21 @@ STALLED_S = 30.0
 SEND_BUFFER = 128 << 10
 """Bytes that the kernel may hold of a connection."""
 _NOT_SENT = 64 << 10
+_GOODBYE_S = 1.0
 _POLL_S, _MAX_POLL_S = 0.005, 0.2
 _MAX_RECEIVED = 1 << 12
 _MAX_CHOSEN = 32
 
 _HUB = web.AppKey("stream.hub", Hub)
 _FRAMES = web.AppKey("stream.frames", Frames)
-_SOCKETS: web.AppKey[WeakSet[web.WebSocketResponse]] = web.AppKey("stream.sockets", WeakSet)
+_SOCKETS: web.AppKey[dict[web.WebSocketResponse, asyncio.Transport]] = web.AppKey("stream.sockets", dict)
 _SKIPPED = web.AppKey("stream.skipped", Counter)
 _STALLED = web.AppKey("stream.stalled", Counter)
 
 
 def add_stream(app: web.Application, hub: Hub) -> None:
     """Add the route, and what it counts."""
-    app[_HUB], app[_FRAMES], app[_SOCKETS] = hub, Frames(), WeakSet()
+    app[_HUB], app[_FRAMES], app[_SOCKETS] = hub, Frames(), {}
     registry = app[TRUST].registry
     app[_SKIPPED] = registry.counter(
         "flarego_stream_skipped_total", "Chunks that viewers too slow for them were not sent.", ["namespace"]
@@ -73,13 +73,14 @@ async def _stream(request: web.Request) -> web.StreamResponse:
     ):
         await socket.prepare(request)
         assert request.transport is not None
-        app[_SOCKETS].add(socket)
+        app[_SOCKETS][socket] = request.transport
         viewer = Viewer(request.transport, subscriber, app[_FRAMES])
         sending = asyncio.ensure_future(viewer.run())
         try:
             async for _ in socket:  # nothing is expected; this answers pings and notices the end
                 pass
         finally:
+            app[_SOCKETS].pop(socket, None)
             subscriber.notify = None
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
@@ -179,5 +180,14 @@ def _seconds(text: str, longest: float) -> float | None:
 
 
 async def _close_sockets(app: web.Application) -> None:
-    closing = [socket.close(code=WSCloseCode.GOING_AWAY, message=b"flarego stops") for socket in app[_SOCKETS]]
+    """Say goodbye to everybody, and wait a moment for those who listen."""
+    closing = [
+        asyncio.ensure_future(socket.close(code=WSCloseCode.GOING_AWAY, message=b"flarego stops"))
+        for socket in app[_SOCKETS]
+    ]
+    if not closing:
+        return
+    await asyncio.wait(closing, timeout=_GOODBYE_S)
+    for transport in list(app[_SOCKETS].values()):
+        transport.abort()
     await asyncio.gather(*closing, return_exceptions=True)

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from bench.common import FLAREGO
 
-_URL = re.compile(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)")
+_URL = re.compile(r"https?://127\.0\.0\.1:(\d+)/\?token=(\S+)")
 
 
 def resident(pid: int) -> int:
