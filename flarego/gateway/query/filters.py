@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from functools import cache
+from itertools import islice
 
+from flarego.gateway.query.dictionary import BookStacks
 from flarego.gateway.query.parameters import Asked, Parameter, choice, texts
-from flarego.model.frame import Frame
 from flarego.model.names import package_of
 from flarego.model.profile import Profile
-
-T = TypeVar("T")
 
 STATE = texts("state", "Only goroutines in this state: running, runnable, syscall, waiting, preempted, other.")
 REASON = texts("reason", "Only those that wait for this, in the runtime's own words: `chan receive`.")
@@ -57,43 +56,26 @@ class Filters:
             ]
             kept = replace(kept, rows=[row for row in kept.rows if groups[row.group]])
         if self.packages:
-            inside = along_stacks(kept, _touches(frozenset(self.packages)), False)
-            kept = replace(kept, rows=[row for row in kept.rows if inside(row.node)])
+            inside = _inside(kept, frozenset(self.packages))
+            kept = replace(kept, rows=[row for row in kept.rows if inside[row.node]])
         return kept
 
 
-def _touches(packages: frozenset[str]) -> Callable[[bool, tuple[Frame, ...]], bool]:
-    """The package of a function without one is its own name, as on the page."""
-    known: dict[str, bool] = {}
+def _inside(profile: Profile, packages: frozenset[str]) -> bytearray:
+    """Return of each stack whether it has a function of the packages. What has no package is its own, as on the page."""
+    stacks = profile.stacks
+    assert isinstance(stacks, BookStacks)
 
-    def step(above: bool, frames: tuple[Frame, ...]) -> bool:
-        return above or any(_known(known, frame.function, packages) for frame in frames)
+    @cache
+    def wanted(function: int) -> bool:
+        name = stacks.text(function)
+        return (package_of(name) or name) in packages
 
-    return step
-
-
-def _known(known: dict[str, bool], function: str, packages: frozenset[str]) -> bool:
-    found = known.get(function)
-    if found is None:
-        found = known[function] = (package_of(function) or function) in packages
-    return found
-
-
-def along_stacks(profile: Profile, step: Callable[[T, tuple[Frame, ...]], T], empty: T) -> Callable[[int], T]:
-    """Return what steps along a stack's frames from `empty`, outermost first, come to; each stack is walked once."""
-    stacks, known = profile.stacks, {0: empty}
-
-    def at(node: int) -> T:
-        path = []
-        while node not in known:
-            path.append(node)
-            node = stacks.parent(node)
-        value = known[node]
-        for node in reversed(path):
-            value = known[node] = step(value, stacks.own(node))
-        return value
-
-    return at
+    frames = bytearray(map(wanted, stacks.functions))
+    inside = bytearray(1)
+    for parent, frame in islice(zip(stacks.parents, stacks.innermost, strict=True), 1, None):
+        inside.append(inside[parent] | frames[frame])
+    return inside
 
 
 def described(filters: Filters) -> dict[str, object]:
