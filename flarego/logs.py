@@ -57,6 +57,7 @@ def set_up(style: str = "text", level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)  # of libraries
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it tells at length of every stranger's bad request
     logging.getLogger("flarego").setLevel(level.upper())
 
 
