@@ -62,7 +62,7 @@ class Filters:
 
 
 def _inside(profile: Profile, packages: frozenset[str]) -> bytearray:
-    """Return of each stack whether it has a function of the packages. What has no package is its own, as on the page."""
+    """Return of each stack whether it has a function of the packages; one without a package is its own."""
     stacks = profile.stacks
     assert isinstance(stacks, BookStacks)
 
