@@ -74,6 +74,7 @@ class TokenFile:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._tokens: Mapping[str, Token] = {}
+        self._problem = ""
         self._tokens = self._read()
 
     def authenticate(self, text: str) -> Principal:
@@ -97,8 +98,11 @@ class TokenFile:
         out, and revoking replaces the file whole."""
         try:
             self._tokens = self._read()
+            self._problem = ""
         except BadTokenFile as e:
-            _log.error("%s", e.message)
+            if e.message != self._problem:
+                _log.error("%s; going on with the tokens there were", e.message)
+            self._problem = e.message
         return self._tokens
 
     def create(self, name: str, grants: Grants, expires: float | None = None) -> tuple[str, Token]:
