@@ -11,6 +11,7 @@ import { Fold } from "../model/fold.js";
 import { QueryError, Search } from "../model/search.js";
 import { sameShape } from "../model/placing.js";
 import { matches, neighbour } from "../model/walk.js";
+import { plural } from "../model/words.js";
 import { ChunkError } from "./chunk.js";
 import { Compare } from "./compare.js";
 import { Data } from "./data.js";
@@ -92,6 +93,11 @@ export class Store {
   /** What is being replayed; null: nothing, we are live. @type {Signal<import("./clip/recording.js").Played | null>} */
   recording = new Signal(/** @type {import("./clip/recording.js").Played | null} */ (null));
   playback = new Playback(this);
+
+  /** What the process's tasks are called: "goroutines". */
+  get tasks() {
+    return plural(this.process.value?.task ?? "goroutine");
+  }
 
   /** @type {Search | null} */
   #search = null;

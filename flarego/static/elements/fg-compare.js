@@ -77,7 +77,7 @@ class CompareBar extends FgElement {
   difference(before, after, span) {
     const weight = this.store.weight.peek();
     const say = (/** @type {number} */ value) => weight === "count" ? count(value) : mean(value, span);
-    const unit = weight === "cpu" ? "cores" : "goroutines";
+    const unit = weight === "cpu" ? "cores" : this.store.tasks;
     const part = before > 0 ? (100 * (after - before)) / before : 0;
     const sign = part > 0 ? "▲ +" : part < 0 ? "▼ −" : "";
     return `${say(before)} → ${say(after)} ${unit}  ${sign}${Math.abs(part).toFixed(1)} %`;

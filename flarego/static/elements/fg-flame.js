@@ -361,13 +361,13 @@ export class Flame extends FgElement {
     if (tree.total[zoom] > 0 || store.arrived.peek() === 0) return "";
     if (zoom > 0 || !whole) return "Nothing of this in the window shown. Zoom and position are kept; Esc goes back.";
     const { idle, system, filtered } = tree.hidden.counts;
-    if (filtered > 0 || tree.hidden.folded.filtered > 0) return `Nothing passes the filters; ${count(filtered)} goroutines are left out by them.`;
+    if (filtered > 0 || tree.hidden.folded.filtered > 0) return `Nothing passes the filters; ${count(filtered)} ${store.tasks} are left out by them.`;
     if (tree.shape.focus !== "") return `${tree.shape.focus} is not in the window shown.`;
     const engine = store.process.peek()?.engine;
     if (store.weight.peek() === "cpu" && engine?.name === "memory") {
       return `No CPU samples: the engine is memory only${engine.why ? ` (${engine.why})` : ""}. flarego doctor says how to permit them; the other views need none.`;
     }
-    if (idle + system > 0) return "Nothing but idle and system goroutines in this window; they are folded away above.";
+    if (idle + system > 0) return `Nothing but idle and system ${store.tasks} in this window; they are folded away above.`;
     return "Nothing of this kind in the window shown.";
   }
 

@@ -3,6 +3,7 @@
 import { h, setText, show } from "../core/dom.js";
 import { BY } from "../core/goroutines.js";
 import { count } from "../model/format.js";
+import { plural } from "../model/words.js";
 import { FgElement } from "./base.js";
 import { openFrameMenu } from "./frame-menu.js";
 import { GoroutineCard } from "./goroutine-card.js";
@@ -134,9 +135,10 @@ class Goroutines extends FgElement {
 
   /** @param {By} by */
   none(by) {
-    if (this.store.query.peek() !== "" || this.store.filters.filter !== null) return "No goroutine matches the search and the filters.";
-    if (by === "on") return "No goroutine that is followed one by one waits, beside those folded away.";
-    return "No goroutines at the end of the window, beside those folded away.";
+    const task = this.store.process.peek()?.task ?? "goroutine";
+    if (this.store.query.peek() !== "" || this.store.filters.filter !== null) return `No ${task} matches the search and the filters.`;
+    if (by === "on") return `No ${task} that is followed one by one waits, beside those folded away.`;
+    return `No ${plural(task)} at the end of the window, beside those folded away.`;
   }
 
   /** @param {Group[]} groups */
@@ -144,7 +146,7 @@ class Goroutines extends FgElement {
     const all = groups.reduce((sum, group) => sum + group.count, 0);
     const { members, members_of: of } = this.store.data.peek()?.sampler ?? {};
     const part = members < of ? ` · ${count(members)} of ${count(of)} are followed one by one` : "";
-    const text = `${count(all)} goroutines in ${count(groups.length)} ${groups.length === 1 ? "group" : "groups"}${part}`;
+    const text = `${count(all)} ${this.store.tasks} in ${count(groups.length)} ${groups.length === 1 ? "group" : "groups"}${part}`;
     if (this.summary) setText(this.summary, groups.length === 0 ? "" : text);
     if (this.summary) show(this.summary, true);
   }

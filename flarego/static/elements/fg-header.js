@@ -57,11 +57,11 @@ class Header extends FgElement {
     if (!this.name || !this.facts) return;
     setText(this.name, process?.name ?? "");
     const facts = process === null ? [] : [
-      `pid ${process.pid}`, process.runtimeVersion, process.module !== process.name ? process.module : "", process.host,
+      process.pid > 0 ? `pid ${process.pid}` : "", process.runtimeVersion, process.module !== process.name ? process.module : "", process.host,
     ];
     setText(this.facts, facts.filter(Boolean).join("  ·  "));
     this.facts.title = process?.command ?? "";
-    if (!this.app.embedded) document.title = process === null ? "FlareGo" : `${process.name} (${process.pid}) · FlareGo`;
+    if (!this.app.embedded) document.title = process === null ? "FlareGo" : `${process.name}${process.pid > 0 ? ` (${process.pid})` : ""} · FlareGo`;
   }
 
   showState() {

@@ -2,6 +2,7 @@
 
 import { h, setText } from "../core/dom.js";
 import { count } from "../model/format.js";
+import { capital } from "../model/words.js";
 import { FgElement } from "./base.js";
 import "./fg-goroutines.js";
 import "./fg-waits.js";
@@ -34,7 +35,7 @@ export class Panel extends FgElement {
       h("button", {
         type: "button", role: "tab", id: `tab-${id}`, title: hint, "data-id": id, "aria-controls": `panel-${id}`,
         onclick: () => this.store.panel.value = id,
-      }, title, h("span", { class: "tab-count" }))));
+      }, h("span", { class: "tab-title" }, title), h("span", { class: "tab-count" }))));
     this.pages = PANELS.map(({ id, element }) =>
       h(element, { role: "tabpanel", class: "panel-page", id: `panel-${id}`, "aria-labelledby": `tab-${id}`, hidden: true }));
     this.append(this.grip, this.tabs, ...this.pages);
@@ -42,6 +43,10 @@ export class Panel extends FgElement {
 
   connect() {
     this.effect(() => this.open(this.store.panel.value));
+    this.effect(() => {
+      const title = this.tabs?.querySelector('[data-id="goroutines"] .tab-title');
+      if (title) setText(title, capital(this.store.tasks));
+    });
     this.listen(this, "fg-count", (event) => {
       const panel = PANELS.find(({ element }) => element === event.target.localName);
       const label = this.tabs?.querySelector(`[data-id="${panel?.id}"] .tab-count`);

@@ -61,7 +61,7 @@ class Status extends FgElement {
     this.say("scan", "scan_hz" in sampler ? `scan ${hertz(sampler.scan_hz)} Hz` : "");
     this.say("oncpu", sampler.oncpu_hz > 0 ? `on-CPU ${hertz(sampler.oncpu_hz)} Hz` : "");
     this.sayCost(sampler, process?.budget ?? 0, data);
-    this.say("goroutines", data !== null && data.goroutines > 0 ? `${count(data.goroutines)} goroutines` : "");
+    this.say("goroutines", data !== null && data.goroutines > 0 ? `${count(data.goroutines)} ${this.store.tasks}` : "");
     this.say("torn", sampler.torn > 0 ? `torn ${count(sampler.torn)}` : "");
     this.say("lost", sampler.lost > 0 ? `lost ${count(sampler.lost)}` : "", true);
     this.say("missed", data !== null && data.missed > 0 ? `${count(data.missed)} chunks missed` : "", true);

@@ -4,6 +4,7 @@ import { h, setText, show } from "../core/dom.js";
 import { count, duration } from "../model/format.js";
 import { Scale } from "../model/scale.js";
 import { DEFAULT_TRACKS, FEW_TRACKS, TRACKS } from "../model/tracks.js";
+import { capital } from "../model/words.js";
 import { Surface } from "../paint/canvas.js";
 import { readInk } from "../paint/colour.js";
 import { paintOverlay } from "../paint/overlay.js";
@@ -112,7 +113,9 @@ export class Timeline extends FgElement {
   arrange() {
     const shown = this.shown();
     const wide = this.clientWidth >= WIDE;
-    this.layout = layoutTimeline(TRACKS.filter(({ id }) => shown.includes(id)), true, wide ? 1 : NARROW_SCALE);
+    const tracks = TRACKS.filter(({ id }) => shown.includes(id));
+    const named = tracks.map((track) => track.id === "goroutines" ? { ...track, title: capital(this.store.tasks) } : track);
+    this.layout = layoutTimeline(named, true, wide ? 1 : NARROW_SCALE);
     const app = /** @type {HTMLElement | null} */ (this.closest("fg-app"));
     app?.style.setProperty("--timeline", `${this.layout.height + 1}px`);
     if (this.rows) this.rows.style.height = `${this.layout.height}px`;
@@ -332,8 +335,9 @@ export class Timeline extends FgElement {
     if (!still) return;
     const newest = data.series.span.to;
     const since = newest - (from ?? newest);
+    const { task } = data.process;
     const seconds = data.series.sum("wall", from ?? newest, newest) / 1e9;
-    setText(back, since > 0 ? `▸ live   +${count(seconds)} goroutine-seconds in ${duration(Math.round(since / 1e8) * 1e8)}` : "▸ live");
+    setText(back, since > 0 ? `▸ live   +${count(seconds)} ${task}-seconds in ${duration(Math.round(since / 1e8) * 1e8)}` : "▸ live");
   }
 }
 

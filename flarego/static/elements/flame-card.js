@@ -94,9 +94,9 @@ export class FlameCard {
       facts.push([before, amount(tree.base[node])], [now, amount(tree.after[node])]);
       facts.push(["change", `${by < 0 ? "−" : "+"}${amount(Math.abs(by))}   ${changeOf(tree, node) || "as good as none"}`]);
     }
-    if (weight === "wall" || weight === "waiting") facts.push(["on average", `${mean(tree.total[node], span.end - span.start)} goroutines`]);
+    if (weight === "wall" || weight === "waiting") facts.push(["on average", `${mean(tree.total[node], span.end - span.start)} ${store.tasks}`]);
     if (weight === "cpu") facts.push(["on average", `${mean(tree.total[node], span.end - span.start)} cores`]);
-    facts.push(["at the end", `${count(about.count)} goroutines`]);
+    facts.push(["at the end", `${count(about.count)} ${store.tasks}`]);
     if (about.longest > 0) facts.push(["longest wait", `${duration(about.longest)}, since first seen`]);
     if (about.stale > 0) facts.push(["stack not current", share(about.stale, tree.total[node])]);
     facts.push(...creators(tree, about, tree.total[node]));

@@ -17,12 +17,12 @@ function abridge(path) {
   return [...path.slice(0, CRUMBS_BEFORE), -1, ...path.slice(-CRUMBS_AFTER)];
 }
 
-/** A node's weight in words. @param {CallTree} tree @param {number} node @param {import("../model/calltree.js").Weight} weight @param {number} span */
-function describe(tree, node, weight, span) {
+/** A node's weight in words. @param {CallTree} tree @param {number} node @param {import("../model/calltree.js").Weight} weight @param {number} span @param {string} tasks */
+function describe(tree, node, weight, span, tasks) {
   const total = (tree.after ?? tree.total)[node];
   const part = node === 0 ? "" : `${share(total, tree.total[tree.rootOf(node)])}  ·  `;
-  if (weight === "count") return `${part}${count(total)} goroutines`;
-  const average = `${part}${mean(total, span)} ${weight === "cpu" ? "cores" : weight === "waiting" ? "waiting" : "goroutines"} on average`;
+  if (weight === "count") return `${part}${count(total)} ${tasks}`;
+  const average = `${part}${mean(total, span)} ${weight === "cpu" ? "cores" : weight === "waiting" ? "waiting" : tasks} on average`;
   return node === 0 ? `${average} over ${duration(span)}` : average;
 }
 
@@ -46,7 +46,7 @@ export class FlameCrumbs {
       this.element.replaceChildren(...parts, h("span", { class: "crumb-total" }));
     }
     const total = this.element.lastElementChild;
-    if (total) setText(total, describe(tree, zoom, this.store.weight.peek(), span.end - span.start));
+    if (total) setText(total, describe(tree, zoom, this.store.weight.peek(), span.end - span.start, this.store.tasks));
   }
 
   #everything() {

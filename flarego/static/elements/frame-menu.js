@@ -52,13 +52,13 @@ export function frameItems(store, subject) {
   if (subject.function) sections.push(functionItems(store, subject.function));
   if (reason) sections.push(eitherWay(store, "reason", reason, reason));
   else if (state) sections.push(eitherWay(store, "state", state, state));
-  if (createdBy) sections.push(eitherWay(store, "group", createdBy, `goroutines of ${shortened(createdBy)}`));
+  if (createdBy) sections.push(eitherWay(store, "group", createdBy, `${store.tasks} of ${shortened(createdBy)}`));
   for (const label of [...labels].slice(0, 4)) sections.push(eitherWay(store, "label", label, shortened(label)));
   return sections.flatMap((section, i) => (i > 0 ? ["line", ...section] : section));
 }
 
 /** Opens the menu of a subject. @param {HTMLElement} from inside fg-app @param {Store} store @param {Subject} subject @param {number} x client pixels @param {number} y client pixels */
 export function openFrameMenu(from, store, subject, x, y) {
-  const name = subject.function || subject.reason || subject.state || subject.createdBy || "goroutines";
+  const name = subject.function || subject.reason || subject.state || subject.createdBy || store.tasks;
   openMenu(from, name, frameItems(store, subject), x, y);
 }

@@ -12,6 +12,7 @@
 
 import { Branches } from "./branches.js";
 import { FILTERED, IDLE, Placing, SYSTEM } from "./placing.js";
+import { plural } from "./words.js";
 
 /** @typedef {import("./reading.js").Reading} Reading */
 /** @typedef {import("./diff.js").Sums} Fold what a window adds up to */
@@ -36,7 +37,6 @@ const CLEAR = 0.8;
 /** A change of less than this share of everything is not told from none. */
 const LEAST_CHANGE = 0.002;
 
-const ROOT_NAME = "all goroutines";
 const FIRST_CAPACITY = 256;
 /** Room made for a new tree at most; one larger grows. */
 const MAX_FIRST_CAPACITY = 1 << 19;
@@ -107,7 +107,7 @@ export class CallTree {
     this.reading = reading;
     this.dictionary = reading.dictionary;
     this.shape = shape;
-    const name = this.dictionary.string(shape.focus || ROOT_NAME);
+    const name = this.dictionary.string(shape.focus || `all ${plural(reading.names.task ?? "goroutine")}`);
     const likely = Math.min(MAX_FIRST_CAPACITY, this.dictionary.stackParent.length + 64);
     this.#branches.reserve(likely);
     if (likely > FIRST_CAPACITY) this.#grow(likely);

@@ -8,7 +8,7 @@ import { THREAD } from "./dictionary.js";
 import { Idleness } from "./idle.js";
 
 /** @typedef {import("./dictionary.js").Dictionary} Dictionary */
-/** @typedef {{states: readonly string[], reasons: readonly string[], module: string}} Names of the process message */
+/** @typedef {{states: readonly string[], reasons: readonly string[], module: string, task?: string}} Names of the process message */
 /** @typedef {"" | "system" | "idle"} Aside why the user need not see it by default */
 /** @typedef {{state: string, reason: string, lane: string, category: number, aside: Aside}} Meaning */
 
