@@ -38,7 +38,7 @@ def make_app(
     parts: Sequence[Callable[[web.Application], None]] = (),
 ) -> web.Application:
     """Return the application. It serves the files below `static` that are there now; each part adds its routes."""
-    app = web.Application(middlewares=[answer, guard])
+    app = web.Application(middlewares=[answer, guard], client_max_size=trust.meter.limits.request_bytes or 1 << 40)
     app[TRUST] = trust
     app[FILES] = {
         path.relative_to(static).as_posix(): path

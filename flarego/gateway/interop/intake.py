@@ -124,6 +124,8 @@ class Intake:
             raise LimitReached(f"profiles of more than {MAX_STREAMS:,} processes", 60.0, limit="processes")
         now = self._clock()
         there = await self._hub.follow(namespace, who.process)
+        if there is None and self._meter is not None:
+            self._meter.allow("processes", namespace, len(self._hub.channels(namespace)) + 1)
         if there is not None and there.info is not None and there.info.engine not in PROTOCOLS:
             raise BadFile(f"{who.process} is a process that an agent watches", remedy="choose another id")
         if there is not None and there.info is not None:
