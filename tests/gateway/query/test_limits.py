@@ -141,10 +141,13 @@ async def test_few_questions_are_worked_on_at_once_and_some_wait(
     serve: Serve, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrived: list[str] = []
+    all_here = asyncio.Event()
     answer = work.Workers.answer
 
     def noted(workers: work.Workers, request: web.Request, *rest: Any) -> Any:
         arrived.append(request.path)
+        if len(arrived) == work.AT_ONCE + 3:
+            all_here.set()
         return answer(workers, request, *rest)
 
     monkeypatch.setattr(work, "WAITING", 3)
@@ -154,8 +157,7 @@ async def test_few_questions_are_worked_on_at_once_and_some_wait(
     for _ in range(work.AT_ONCE):
         await begun(slow)
     assert not slow.begun.acquire(blocking=False)
-    while len(arrived) < len(asked):
-        await asyncio.sleep(0.005)
+    await all_here.wait()
     refused = await client.get(FLAME)
     assert refused.status == 429
     assert "wait for an answer" in (await refused.json())["error"]
