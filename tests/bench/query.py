@@ -2,8 +2,8 @@
 
     cd tests && python -m bench.query [--stacks 2000] [--minutes 15] [--churn 40] [--questions 200]
 
-Questions go over HTTP, one after the other, to a gateway in a process of its own, while chunks go on coming; spans begin
-and end in the middle of generations. `churn` stacks of each generation are new.
+Questions go over HTTP, one after the other, to a gateway in a process of its own, while chunks go on coming; spans
+begin and end in the middle of generations. `churn` stacks of each generation are new.
 """
 
 from __future__ import annotations
