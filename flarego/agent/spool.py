@@ -153,8 +153,10 @@ class Spool:
                 return
             refused = self._entries[at]
             if refused.kind in (Kind.HEAD, Kind.CHUNK):
-                rest = (refused.generation, Kind.CHUNK)
-                self._forget(lambda e: e is refused or (e.generation, e.kind) == rest, refused.generation)
+                self._forget(
+                    lambda entry: entry.sequence >= sequence and entry.generation == refused.generation,
+                    refused.generation,
+                )
             else:
                 del self._entries[at]
                 self.size -= refused.size

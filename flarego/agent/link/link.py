@@ -59,7 +59,7 @@ class Link(threading.Thread):
         self._terms = terms
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._lock = threading.Lock()
-        self._leaving = False
+        self._leaving = self._abandoned = False
         self._backoff = Backoff()
         self._said: tuple[str, float] = ("", 0.0)
 
@@ -77,8 +77,17 @@ class Link(threading.Thread):
         self._leaving = True
         self.wake()
 
+    def abandon(self) -> None:
+        """End at once."""
+        self._abandoned = True
+        self.wake()
+
+    @property
+    def _is_done(self) -> bool:
+        return self._abandoned or (self._leaving and not self.feeds)
+
     def run(self) -> None:
-        while not (self._leaving and not self.feeds):
+        while not self._is_done:
             try:
                 address = self._terms.addresses.next()
                 transport = connect(address, self._terms.security)
@@ -111,7 +120,7 @@ class Link(threading.Thread):
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not (self._leaving and not self.feeds):
+        while (left := until - time.monotonic()) > 0 and not self._is_done:
             self._poll([(self._wake, select.POLLIN)], left)
 
     def _tell(self, what: str, *, severe: bool = True) -> None:
@@ -132,7 +141,7 @@ class Link(threading.Thread):
         for course in self.feeds.values():
             course.open, course.due = False, 0.0
         while (closed := conversation.step()) is None:
-            if self._leaving and not self.feeds:
+            if self._is_done:
                 session.close()
                 transport.write(session.take())
                 return

@@ -13,6 +13,7 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+from h2.connection import ConnectionState
 from hpack.struct import HeaderTuple, NeverIndexedHeaderTuple
 
 from flarego import __version__
@@ -26,6 +27,7 @@ MAX_REPLY = 1 << 20
 """Bytes of one message from the gateway; none of ours is even a thousandth of it."""
 WINDOW = 1 << 20
 MAX_HEADERS = 16 << 10
+CLOSES = "the gateway closes the connection"
 _CONFIG = h2.config.H2Configuration(client_side=True, header_encoding="utf-8", validate_outbound_headers=False)
 
 
@@ -154,7 +156,10 @@ class Session:
         try:
             events = self._h2.receive_data(data)
         except h2.exceptions.ProtocolError as e:
-            yield Closed(f"this is no HTTP/2 we can follow: {e}")
+            if self._h2.state_machine.state is ConnectionState.CLOSED:  # it said GOAWAY, and then something more
+                yield Closed(CLOSES, moved=True)
+            else:
+                yield Closed(f"this is no HTTP/2 we can follow: {e}")
             return
         for event in events:
             yield from self._handle(event)
@@ -162,7 +167,7 @@ class Session:
     def _handle(self, event: h2.events.Event) -> Iterator[Event]:
         match event:
             case h2.events.ConnectionTerminated():
-                yield Closed("the gateway closes the connection", moved=True)
+                yield Closed(CLOSES, moved=True)
             case h2.events.DataReceived():
                 self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 if (stream := self._streams.get(event.stream_id)) is not None:
