@@ -178,6 +178,8 @@ class Hub:
     def __init__(self, bounds: Bounds | None = None) -> None:
         self.bounds = bounds or Bounds()
         self.taps: list[Tap] = []
+        self.gates: list[Callable[[Channel, Message], None]] = []
+        """Asked before anything is taken that is published here; they raise LimitReached."""
         self.store: Store | None = None
         self.warnings: tuple[str, ...] = ()
         """What viewers must know, e.g. that something is not kept as it should be. Set it with `warn`."""
@@ -244,13 +246,15 @@ class Hub:
     ) -> bool:
         """Keep a message for everybody, encoded once (or as `data`, its encoding). Never blocks.
 
-        `sequence` is the number its sender gave it. Return False for one that was taken before.
+        `sequence` is the number its sender gave it. Return False for one that was taken before. Raises LimitReached.
         """
         if isinstance(message, Gap | Notice):
             return True  # what a subscriber was not sent is between it and us
         channel = self._channel_of(namespace, message.process, message if isinstance(message, ProcessInfo) else None)
         if sequence is not None and sequence <= channel.last:
             return False
+        for gate in self.gates:
+            gate(channel, message)
         self._take(channel, message, data, sequence)
         if self.store is not None:
             self.store.touched(channel)

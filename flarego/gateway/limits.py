@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 from flarego.errors import FlareError
+from flarego.gateway.channel import Channel
+from flarego.model.chunk import Chunk, Message
 from flarego.wire.prometheus import Registry
 
 BURST_S = 2.0
@@ -157,6 +159,35 @@ class Meter:
     def reached(self) -> list[Reached]:
         """Return every limit that was reached since the start, for the status."""
         return list(self._reached.values())
+
+
+class SeriesLimit:
+    """Counts the series of all processes of a namespace. A gate and a tap of the hub."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._of: dict[Channel, int] = {}
+        self._total: Counter[str] = Counter()
+
+    def gate(self, channel: Channel, message: Message) -> None:
+        """Let a chunk in that adds no more series than there may be. Raises LimitReached."""
+        if isinstance(message, Chunk) and len(message.series) > (known := self._of.get(channel, 0)):
+            total = self._total[channel.namespace] + len(message.series) - known
+            self._meter.allow("series", channel.namespace, total)
+            self._total[channel.namespace], self._of[channel] = total, len(message.series)
+
+    def met(self, channel: Channel) -> None:
+        """It has no series yet."""
+
+    def took(self, channel: Channel, chunk: Chunk, data: bytes) -> None:
+        """It passed the gate, here or at another gateway."""
+
+    def trimmed(self, channel: Channel, generation: int) -> None:
+        """Its series go on."""
+
+    def dropped(self, channel: Channel) -> None:
+        self._total[channel.namespace] -= self._of.pop(channel, 0)
+        self._meter.note("series", channel.namespace, self._total[channel.namespace])
 
 
 _MAX_KNOWN = 1000

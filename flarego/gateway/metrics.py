@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from flarego.gateway.channel import Channel
 from flarego.gateway.hub import Hub
+from flarego.gateway.limits import Meter
 from flarego.model.chunk import Chunk
 from flarego.wire.prometheus import Counter, Family, Gauge, Histogram, Registry
 
@@ -38,8 +39,9 @@ class LoopLag:
 class HubMetrics:
     """Tells what the hub keeps."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, hub: Hub, meter: Meter) -> None:
+        self._hub, self._meter = hub, meter
+        self._known: list[str] = []
 
     def families(self) -> Iterator[Family]:
         size = Gauge("flarego_retention_bytes", "Bytes that are kept.", ["namespace"])
@@ -48,11 +50,16 @@ class HubMetrics:
         yield size
         processes = Gauge("flarego_processes", "Processes that are kept, living or gone.", ["namespace", "state"])
         readers = Gauge("flarego_readers", "Who watches a process; one watching two counts twice.", ["namespace"])
+        kept: dict[str, int] = dict.fromkeys(self._known, 0)
         for channel in self._hub.channels():
+            kept[channel.namespace] = kept.get(channel.namespace, 0) + 1
             processes.inc(channel.namespace, "gone" if channel.gone else "living")
             readers.inc(channel.namespace, by=len(channel.readers))
         yield processes
         yield readers
+        self._known = [namespace for namespace, n in kept.items() if n]
+        for namespace, n in kept.items():
+            self._meter.note("processes", namespace, n)
 
 
 _SERIES = {

@@ -12,6 +12,7 @@ from aiohttp import web
 from flarego import __version__
 from flarego.gateway.guard import TRUST
 from flarego.gateway.hub import Hub
+from flarego.gateway.limits import SeriesLimit
 from flarego.gateway.metrics import HubMetrics, LoopLag, ProcessMetrics
 from flarego.gateway.policy import PRINCIPAL, PUBLIC, Rule, Scope, add_route
 from flarego.wire.prometheus import CONTENT_TYPE
@@ -60,7 +61,10 @@ def operations(
         health.wanted["audit"] = lambda: getattr(trust.audit, "problem", "")
         health.wanted["keys"] = trust.keys_problem
         health.wanted["retention"] = lambda: "; ".join(hub.warnings)
-        trust.registry.collect(HubMetrics(hub).families)
+        trust.registry.collect(HubMetrics(hub, trust.meter).families)
+        series = SeriesLimit(trust.meter)
+        hub.gates.append(series.gate)
+        hub.taps.append(series)
         if process_metrics:
             processes = ProcessMetrics()
             hub.taps.append(processes)
