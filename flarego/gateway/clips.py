@@ -18,7 +18,7 @@ from aiohttp import web
 
 from flarego.gateway.guard import refused
 from flarego.gateway.hub import History, Hub
-from flarego.gateway.policy import NAMESPACE, Rule, Scope, add_route
+from flarego.gateway.policy import NAMESPACE, PRINCIPAL, Rule, Scope, add_route
 from flarego.model.chunk import Chunk, Message, ProcessInfo
 from flarego.model.merge import within
 from flarego.wire.clip import Clip, ClipWriter
@@ -29,6 +29,8 @@ _BLOCK = 1 << 16
 _BREATH_S = 0.0005
 _NANOSECONDS = re.compile(r"\d{1,18}", re.ASCII)
 
+FLEET = web.AppKey("fleet", bool)
+"""Whether there may be several processes, which come and go."""
 _HUB = web.AppKey("clips.hub", Hub)
 _SAVING = web.AppKey("clips.saving", asyncio.Lock)
 
@@ -66,7 +68,9 @@ def add_clips(app: web.Application, hub: Hub, replay: Replay | None) -> None:
     app[_HUB], app[_SAVING] = hub, asyncio.Lock()
 
     async def session(request: web.Request) -> web.Response:
-        return web.json_response(replay.session() if replay else {"mode": "live"})
+        told = replay.session() if replay else {"mode": "live", "fleet": request.app.get(FLEET, False)}
+        principal = request[PRINCIPAL]
+        return web.json_response(told | {"user": principal.name if principal.kind != "local" else ""})
 
     async def clip(request: web.Request) -> web.StreamResponse:
         path = replay.clips.get(request.match_info["name"]) if replay else None

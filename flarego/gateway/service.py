@@ -18,6 +18,7 @@ from flarego.gateway.api import add_query
 from flarego.gateway.app import make_app
 from flarego.gateway.auth import Access, is_loopback
 from flarego.gateway.auth.chain import authenticator_for
+from flarego.gateway.clips import FLEET
 from flarego.gateway.exporters import new_exporter
 from flarego.gateway.exporters.runner import Runner
 from flarego.gateway.hub import Hub
@@ -143,6 +144,7 @@ class Service:
     def _parts(self, services: Services) -> Sequence[Callable[[web.Application], None]]:
         settings = self.settings
         return [
+            _mark_fleet,
             add_login,
             operations(
                 self.hub,
@@ -258,6 +260,10 @@ def _store(settings: GatewaySettings, hub: Hub, registry: Registry) -> RedisStor
 
     where = (settings.redis, settings.redis_user, settings.redis_password_file, settings.redis_ca)
     return new_store(hub, registry, *where)
+
+
+def _mark_fleet(app: web.Application) -> None:
+    app[FLEET] = True
 
 
 def _check_exposure(settings: GatewaySettings, host: str) -> None:

@@ -109,6 +109,7 @@ export const SHORTCUTS = Object.freeze(/** @type {Shortcut[]} */ ([
 
   { key: "e", group: "Page", text: "save, or open a clip", run: (_, app) => app.save?.toggle() },
   { key: "y", group: "Page", text: "copy a link to what is shown", run: (store) => void copyLink(store) },
+  { key: "j", group: "Page", text: "choose another process", run: (store) => store.fleet.toggle() },
   { key: "T", group: "Page", text: "dark or light", run: (_, app) => app.switchTheme() },
   { key: "?", group: "Page", text: "this list", run: (_, app) => app.help?.toggle() },
 ]));

@@ -8,6 +8,7 @@
 
 import { COLOURS } from "./graph.js";
 import { MEASURES, WIDTHS } from "./compare.js";
+import { DEFAULT_NAMESPACE } from "./fleet.js";
 import { DEFAULT_WINDOW } from "./store.js";
 
 /** @typedef {import("./store.js").Store} Store */
@@ -73,6 +74,14 @@ function span(text) {
 
 /** In the order they are written: what sets others back to their start comes first. @type {readonly Field[]} */
 export const FIELDS = Object.freeze(/** @type {Field[]} */ ([
+  {
+    name: "process", read: ({ fleet }) => (fleet.active.value ? (fleet.chosen.value?.process ?? "") : ""),
+    write: ({ fleet }, text) => fleet.choose({ namespace: DEFAULT_NAMESPACE, process: text.slice(0, 128) }),
+  },
+  {
+    name: "namespace", read: ({ fleet }) => (fleet.active.value ? unless(fleet.chosen.value?.namespace ?? "", DEFAULT_NAMESPACE) : ""),
+    write: ({ fleet }, text) => fleet.choose({ namespace: text.slice(0, 63), process: fleet.chosen.peek()?.process ?? "" }),
+  },
   {
     name: "view", read: (store) => unless(store.view.value, "state"),
     write: (store, text) => store.setView(oneOf(VIEWS, text) ?? "state"),

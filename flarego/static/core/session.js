@@ -11,6 +11,11 @@ import { DEFAULT_WINDOW, Store } from "./store.js";
 /** @typedef {import("./source.js").Source} Source */
 /** @typedef {{name: string, url?: string, open: () => import("./clip/bytes.js").Bytes | Promise<import("./clip/bytes.js").Bytes>}} Playable */
 
+/** Seconds of the past to ask for: all that is kept of this machine, of others what a line carries in a moment. */
+const PAST = 300;
+const LOCAL = /^(localhost|127\..*|\[::1\])$/;
+/** Seconds asked for beyond what is missing after a reconnection. */
+const OVERLAP = 5;
 /** Where an exported page carries its clip, in base64. */
 const EMBEDDED = "flarego-clip";
 
@@ -24,6 +29,9 @@ export class Session {
   /** Whether there is something living to go back to. */
   live = new Signal(false);
 
+  /** Who is logged in; "" when nobody had to. */
+  who = new Signal("");
+
   /** @param {Store} store */
   constructor(store) {
     this.store = store;
@@ -34,12 +42,39 @@ export class Session {
     const embedded = document.getElementById(EMBEDDED);
     if (embedded !== null) return this.add({ name: embedded.dataset.name ?? "clip", open: () => base64Bytes(embedded.textContent ?? "") });
     const session = await ask();
+    this.who.value = session?.user ?? "";
+    if (session?.fleet === true) return this.#watchFleet();
     if (session?.mode !== "replay") return this.goLive();
     this.clips.value = session.clips.map(({ name, url }) => ({ name, url, open: () => urlBytes(new URL(url, document.baseURI).href) }));
     this.store.playback.setSpeed(session.speed);
     const [first, second] = this.clips.peek();
     if (session.compare && second !== undefined) this.#compare(first, second);
     else if (first !== undefined) this.show(first.name);
+  }
+
+  /** Looks at the process that is chosen, as soon as one is. */
+  async #watchFleet() {
+    const { fleet } = this.store;
+    let at = "";
+    effect(() => {
+      const chosen = fleet.chosen.value;
+      const now = chosen === null ? "" : `${chosen.namespace}/${chosen.process}`;
+      if (now === at) return;
+      const before = at;
+      at = now;
+      queueMicrotask(() => {
+        if (before !== "") this.store.forget();
+        this.live.value = false;
+        this.goLive();
+      });
+    });
+    await fleet.start();
+  }
+
+  /** Ends the session of who is logged in. */
+  async logOut() {
+    await fetch("session/logout", { method: "POST" });
+    location.reload();
   }
 
   /** Where the server has a clip; "" for one that it has not. @param {string} name */
@@ -72,7 +107,16 @@ export class Session {
     this.#source?.close();
     if (back) this.store.forget();
     if (back && this.store.window.peek() === Infinity) this.store.setWindow(DEFAULT_WINDOW);
-    this.#use(new Stream(this.store, back ? `stream?since=${RETENTION / 1e9}` : "stream"));
+    this.#use(new Stream(this.store, () => this.#address()));
+  }
+
+  /** Of the stream, from where this page has it; what is sent twice is taken once. */
+  #address() {
+    const { fleet, data } = this.store;
+    const past = LOCAL.test(location.hostname) ? RETENTION / 1e9 : PAST;
+    const received = data.peek()?.receivedAt ?? -Infinity;
+    const since = Math.min(past, Math.ceil((performance.now() - received) / 1000) + OVERLAP);
+    return `stream?${[fleet.query, `since=${since}`].filter(Boolean).join("&")}`;
   }
 
   /** Adds a clip to those that can be shown, and shows it. @param {Playable} clip */
@@ -131,7 +175,7 @@ export class Session {
 
 /**
  * What the server says the page is for; null when it does not say.
- * @returns {Promise<{mode: string, clips: {name: string, url: string}[], speed: number, compare: boolean} | null>}
+ * @returns {Promise<{mode: string, fleet?: boolean, user?: string, clips: {name: string, url: string}[], speed: number, compare: boolean} | null>}
  */
 async function ask() {
   try {

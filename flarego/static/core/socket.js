@@ -25,13 +25,17 @@ export class Stream {
   #openedAt = 0;
   #timer = 0;
 
-  /** @param {Store} store @param {string | URL} url relative to the page */
+  /** @param {Store} store @param {string | URL | (() => string)} url relative to the page; a function is asked each time */
   constructor(store, url) {
     this.store = store;
-    const absolute = new URL(url, document.baseURI);
+    this.address = typeof url === "function" ? url : () => url;
+  }
+
+  get url() {
+    const absolute = new URL(this.address(), document.baseURI);
     absolute.protocol = /^(https|wss):$/.test(absolute.protocol) ? "wss:" : "ws:";
     absolute.hash = "";
-    this.url = absolute.href;
+    return absolute.href;
   }
 
   open() {

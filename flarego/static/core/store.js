@@ -15,6 +15,7 @@ import { plural } from "../model/words.js";
 import { ChunkError } from "./chunk.js";
 import { Compare } from "./compare.js";
 import { Data } from "./data.js";
+import { Fleet } from "./fleet.js";
 import { Filters } from "./filters.js";
 import { GoroutineView } from "./goroutines.js";
 import { Graph } from "./graph.js";
@@ -98,6 +99,7 @@ export class Store {
   get tasks() {
     return plural(this.process.value?.task ?? "goroutine");
   }
+  fleet = new Fleet();
 
   /** @type {Search | null} */
   #search = null;

@@ -19,6 +19,7 @@ import "./fg-functions.js";
 import "./fg-panel.js";
 import "./fg-status.js";
 import "./fg-help.js";
+import "./fg-fleet.js";
 import "./fg-toast.js";
 
 /** @typedef {import("../core/store.js").Store} Store */
@@ -72,7 +73,7 @@ export class App extends HTMLElement {
     this.help = /** @type {import("./fg-help.js").Help} */ (h("fg-help"));
     this.main = h("div", { class: "main" }, this.flame, h("fg-functions"));
     this.replaceChildren(
-      h("fg-header"), h("fg-notice"), this.timeline, h("div", { class: "tools" }, h("fg-replay"), this.toolbar, h("fg-compare")), this.main, this.panel, h("fg-status"), h("fg-toast"), this.help);
+      h("fg-header"), h("fg-notice"), this.timeline, h("div", { class: "tools" }, h("fg-replay"), this.toolbar, h("fg-compare")), this.main, this.panel, h("fg-status"), h("fg-toast"), h("fg-fleet"), this.help);
     this.applyTheme(this.preferredTheme());
     this.addEventListener("fg-theme", () => this.switchTheme());
     this.addEventListener("fg-help", () => this.help?.toggle());

@@ -15,6 +15,8 @@ class Header extends FgElement {
   build() {
     this.state = h("span", { class: "live", role: "status" });
     this.name = h("strong", { class: "target-name" });
+    this.chosen = h("span");
+    this.choose = h("button", { type: "button", class: "target-choose", title: "Choose a process (j)", "aria-haspopup": "dialog", onclick: () => this.store.fleet.toggle() }, this.chosen);
     this.facts = h("span", { class: "target-facts" });
     this.window = h("select", {
       "aria-label": "Window of time shown", title: "Window of time shown ( [ and ] )",
@@ -31,7 +33,7 @@ class Header extends FgElement {
     }, "?");
     this.append(
       h("h1", { class: "brand" }, h("i", { class: "brand-mark" }), "FlareGo"), this.state,
-      h("div", { class: "target" }, this.name, this.facts),
+      h("div", { class: "target" }, this.name, this.choose, this.facts),
       h("div", { class: "controls" }, this.window, h("fg-save"), this.pause, this.theme, this.help));
   }
 
@@ -55,6 +57,10 @@ class Header extends FgElement {
   showTarget() {
     const process = this.store.process.value;
     if (!this.name || !this.facts) return;
+    const fleet = this.store.fleet.active.value;
+    show(this.name, !fleet);
+    if (this.choose) show(this.choose, fleet);
+    if (this.chosen) setText(this.chosen, process?.name ?? "Choose a process");
     setText(this.name, process?.name ?? "");
     const facts = process === null ? [] : [
       process.pid > 0 ? `pid ${process.pid}` : "", process.runtimeVersion, process.module !== process.name ? process.module : "", process.host,
@@ -67,7 +73,7 @@ class Header extends FgElement {
   showState() {
     const { store } = this;
     const { phase } = store.connection.value;
-    const word = store.recording.value !== null ? (store.playback.playing.value ? "playing" : "clip") : store.gone.value !== null ? "gone" : phase === "denied" ? "no access" : phase === "closed" ? "ended"
+    const word = store.recording.value !== null ? (store.playback.playing.value ? "playing" : "clip") : store.gone.value !== null ? "gone" : store.fleet.active.value && store.fleet.chosen.value === null ? "no process" : phase === "denied" ? "no access" : phase === "closed" ? "ended"
       : phase === "open" && store.arrived.value === 0 ? "connected"
       : phase === "open" ? (store.span.value !== null ? "span" : store.paused.value !== null ? "paused" : "live")
       : phase === "connecting" && store.process.value === null ? "connecting" : "reconnecting";

@@ -74,6 +74,11 @@ class NoticeElement extends FgElement {
       const remedy = /version/.test(problem) ? " Reload the page: it comes with the flarego that sends, and may be older than it." : "";
       return { kind: "bad", title: "The stream cannot be read", text: `${sentence(problem)}${remedy}`, action: "Try again" };
     }
+    if (!any && store.fleet.active.value && store.fleet.chosen.value === null) {
+      return store.fleet.processes.value.length > 0
+        ? { kind: "wait", title: "Choose a process", text: "Press j, or the button above." }
+        : { kind: "wait", title: "No agent has connected yet", text: `On a machine with a Go program: flarego agent --all --gateway ${location.host} --token-file FILE` };
+    }
     if (!any) {
       const process = store.process.value;
       return process === null
