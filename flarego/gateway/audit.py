@@ -105,13 +105,13 @@ class AuditFile:
             file = os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o600)
             end = os.fstat(file).st_size
             tail = os.pread(file, _MAX_LINE, max(0, end - _MAX_LINE))
+            if tail and not tail.endswith(b"\n"):  # the machine went down in the middle of a line
+                tail += b"\n"
+                os.write(file, b"\n")
         except OSError as e:
             raise BadSettings(f"{self._path} cannot be added to: {e.strerror}", remedy="name another --audit") from None
         if not tail:
             return file, _FIRST
-        if not tail.endswith(b"\n"):  # the machine went down in the middle of a line
-            os.write(file, b"\n")
-            tail += b"\n"
         return file, _hash(tail[tail.rfind(b"\n", 0, -1) + 1 :])
 
 
