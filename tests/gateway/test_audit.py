@@ -31,7 +31,7 @@ def test_what_was_allowed_and_what_was_refused_is_written_down(tmp_path: Path) -
     with pytest.raises(Forbidden):
         check(ANN, Rule(Scope.READ, audited=False), "dev", "GET /x", "api-7", audit=audit, peer="10.0.0.1")
     first, second = [json.loads(line) for line in lines(tmp_path / "audit")]
-    assert {k: first[k] for k in ("who", "kind", "key", "action", "target", "namespace", "from", "outcome", "request")} == {
+    assert {name: value for name, value in first.items() if name not in ("time", "previous")} == {
         "who": "ann", "kind": "token", "key": "0123456789ab", "action": "GET /clip", "target": "api-7",
         "namespace": "prod", "from": "10.0.0.1", "outcome": "allowed", "request": "r1",
     }  # fmt: skip
