@@ -16,7 +16,7 @@ from flarego.gateway.limits import Meter
 from flarego.gateway.policy import Rule, Scope, add_route
 from flarego.gateway.pyramid import Pyramid
 from flarego.gateway.query.export import TooLarge
-from flarego.gateway.query.openapi import document, example
+from flarego.gateway.query.openapi import MOMENTS, document, example
 from flarego.gateway.query.operations import OPERATIONS, Operation
 from flarego.gateway.query.parameters import BadQuery, Several
 from flarego.gateway.query.question import NotKept, Question, Sources, as_json, dumps
@@ -32,7 +32,7 @@ _SMALLER = "ask for a shorter span, or for less of it"
 def add_query(app: web.Application, hub: Hub, pyramid: Pyramid | None = None, meter: Meter | None = None) -> None:
     """Add the API's routes. A pyramid that is not given is made, and taps the hub; a meter, the application's own."""
     if pyramid is None:
-        pyramid = Pyramid()
+        pyramid = Pyramid(hub.bounds.total // 8)
         hub.taps.append(pyramid)
     meter, registry = meter or app[TRUST].meter, app[TRUST].registry
     registry.collect(partial(_sums, pyramid))
@@ -96,6 +96,7 @@ h1 { font-size: 1.5rem; } h2 { margin: 2.5rem 0 0; font-size: 1.1rem; }
 code, pre { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap; }
 pre { padding: .6rem .8rem; border-left: 3px solid #f2a83b; }
 table { border-spacing: 0 .3rem; } td { vertical-align: top; } td:first-child { padding-right: 1rem; }
+td:first-child code { white-space: nowrap; }
 """
 
 
@@ -108,6 +109,7 @@ def _page() -> str:
 <body><h1>The query API</h1>
 <p>What FlareGo knows, folded on the server. For programs: <a href="openapi.json">openapi.json</a>, OpenAPI 3.1. Every
 error is <code>{{"error", "remedy"}}</code>.</p>
+<p>A moment (<code>from</code>, <code>to</code>) is one of: {_text(MOMENTS)}</p>
 {"".join(parts)}</body></html>"""
 
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAPACITY = FG_SMALL ? 4 : 1024 };
+enum { FIRST_CAPACITY = FG_SMALL ? 4 : 64 };
 
 int fg_book_init(struct fg_book *b) {
     memset(b, 0, sizeof(*b));

@@ -111,7 +111,8 @@ def take(channel: Channel, info: ProcessInfo, track: Track | None, start: int, e
 def _held(channel: Channel, piece: Block | Edge) -> Block | _Read:
     if isinstance(piece, Block):
         return piece
-    chunks = [channel.log[index].data for index in range(piece.first, piece.last)]
+    indices = (index for index in range(piece.first, piece.last) if index not in piece.damaged)
+    chunks = [channel.log[index].data for index in indices]
     return _Read(chunks, piece.numbers, piece.dictionary)
 
 

@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True)
 class Moment:
     """ns since the process's epoch (`12500000000`), Unix seconds (`@1790000000.5`), RFC 3339 with a time zone
-    (`2026-11-24T03:00:00Z`), back from the newest chunk (`-5m`, `-1m30s`), or `now`: the end of the newest chunk."""
+    (`2026-11-24T03:00:00Z`), back from the newest chunk's end (`-5m`, `-1m30s`), or `now`: that end itself."""
 
     since_epoch: int | None = None
     """One of: ns since the process's epoch;"""

@@ -6,17 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flarego import __version__
+from flarego.gateway.query.moment import Moment
 from flarego.gateway.query.operations import OPERATIONS, Operation
 from flarego.gateway.query.parameters import AnyParameter, Parameter, Several
 from flarego.gateway.query.schemas import SCHEMAS, ref
 
-_ABOUT = """\
+MOMENTS = " ".join((Moment.__doc__ or "").split())
+"""How to write a moment."""
+_ABOUT = f"""\
 What FlareGo knows of the processes it watches, folded on the server.
 
-Times are ns since the process's epoch unless said otherwise. Every error is `{"error", "remedy"}`: one sentence that
+Times are ns since the process's epoch unless said otherwise. Every error is `{{"error", "remedy"}}`: one sentence that
 says what happened, one that says what to do. A span is answered exactly, to the chunk: a fifth of a second, as a rule.
 
     curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:4317/api/v1/processes
+
+A moment (`from`, `to` …) is one of: {MOMENTS}
 
 The token is the one that `flarego` printed, or one made with `flarego token`, with the scope `read`.
 """
@@ -57,9 +62,7 @@ def example(operation: Operation) -> str:
     query = operation.example
     address = f"http://127.0.0.1:4317{operation.path.replace('{process}', '$PROCESS')}"
     option = query if query.startswith(" ") else ""
-    return f'curl -H "Authorization: Bearer $TOKEN" \'{address}{"" if option else query}\'{option}'.replace(
-        "'", '"' if "$PROCESS" in address else "'"
-    )
+    return f'curl -H "Authorization: Bearer $TOKEN" "{address}{query.removesuffix(option)}"{option}'
 
 
 def _operation(operation: Operation) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def texts(name: str, about: str) -> Several[str]:
 
 
 def moment(name: str, about: str, default: Moment | None) -> Parameter[Moment | None]:
-    return Parameter(name, f"{about} {Moment.__doc__}", Moment.SCHEMA, Moment.read, default)
+    return Parameter(name, f"{about} A moment, see above.", Moment.SCHEMA, Moment.read, default)
 
 
 def named(name: str, about: str, pattern: str, what: str, where: str = "query") -> Parameter[str]:

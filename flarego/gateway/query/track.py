@@ -48,6 +48,8 @@ class Edge:
     last: int
     numbers: Numbers
     dictionary: Dictionary
+    damaged: frozenset[int]
+    """Packets among them that are left out."""
 
 
 Piece = Block | Edge
@@ -71,6 +73,7 @@ class Run:
         self.whole: Block | None = None
         self._open = RowTable()
         self._open_first = first
+        self._broken = False
 
     @property
     def last(self) -> int:
@@ -93,10 +96,7 @@ class Run:
     def add(self, chunk: Chunk) -> bool:
         """Add the next chunk; return whether a block was closed."""
         index = self.last
-        try:
-            self.dictionary.define(self.numbers, chunk)
-            self._open.add(self.numbers, chunk.rows)
-        except (ValueError, OverflowError):
+        if not self._add_up(chunk):
             self.damaged.append(index)
         self.starts.append(min(chunk.start, _LAST))
         self.ends.append(min(chunk.end, _LAST))
@@ -108,6 +108,22 @@ class Run:
         self._close_block()
         return True
 
+    def _add_up(self, chunk: Chunk) -> bool:
+        """Add definitions and rows; return False where they contradict themselves, or are too much.
+
+        Where definitions do, nobody can tell what the numbers of later ones stand for: the run is of no use any more.
+        """
+        if self._broken:
+            return False
+        try:
+            self._broken = True
+            self.dictionary.define(self.numbers, chunk)
+            self._broken = False
+            self._open.add(self.numbers, chunk.rows)
+        except (ValueError, KeyError, OverflowError, MemoryError):
+            return False
+        return True
+
     def _note(self, series: Mapping[str, float], before: int) -> None:
         for name, value in series.items():
             column = self.series.get(name)
@@ -117,7 +133,7 @@ class Run:
                 column = self.series[name] = array("d")
             if len(column) < before:
                 column.extend([nan] * (before - len(column)))
-            column.append(value)
+            column.append(_double(value))
 
     def _close_block(self) -> None:
         self._open.freeze()
@@ -156,7 +172,14 @@ class Run:
 
     def _edge(self, first: int, last: int) -> Iterator[Edge]:
         if first < last:
-            yield Edge(first, last, self.numbers, self.dictionary)
+            yield Edge(first, last, self.numbers, self.dictionary, frozenset(self.damaged))
+
+
+def _double(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return nan
 
 
 def _sum(blocks: Sequence[Block]) -> Block:

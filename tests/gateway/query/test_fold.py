@@ -15,7 +15,7 @@ from flarego.gateway.hub import Hub
 from flarego.gateway.pyramid import Pyramid
 from flarego.gateway.query.fold import take
 from flarego.gateway.query.track import BLOCK_NS, MAX_SERIES
-from flarego.gateway.retention import Bounds
+from flarego.gateway.retention import Bounds, Retention
 from flarego.model.chunk import Chunk
 from flarego.model.frame import Frame
 from flarego.model.merge import Merger, UndefinedReference, within
@@ -130,6 +130,58 @@ def test_what_refers_to_the_undefined_is_left_out_and_counted() -> None:
     assert (slice_.n_chunks, slice_.damaged) == (90, 1)
     assert_same(channel, pyramid, chunks, 0, 90 * PERIOD_NS)
     assert_same(channel, pyramid, chunks, 39 * PERIOD_NS, 44 * PERIOD_NS)
+
+
+def test_after_definitions_that_cannot_be_read_the_generation_is_left_out() -> None:
+    program = Program(stacks=12, generation=30)
+    chunks = [program.chunk() for _ in range(90)]
+    wrong = {"parent": b"\xff\0\0\0", "location": bytes(4)}
+    chunks[40] = replace(chunks[40], nodes=wrong)
+    pyramid = Pyramid()
+    _, channel = published(chunks, pyramid)
+    slice_ = take(channel, INFO, pyramid.track(channel), 0, 90 * PERIOD_NS)
+    assert (slice_.n_chunks, slice_.damaged) == (90, 20)
+    good = chunks[:40] + chunks[60:]
+    for start, end in ((0, 90), (33, 70), (36, 44)):
+        folded = take(channel, INFO, pyramid.track(channel), start * PERIOD_NS, end * PERIOD_NS).fold(lambda: None)
+        expected = reference(good, start * PERIOD_NS, end * PERIOD_NS)
+        assert expected is not None
+        assert meaning(folded) == meaning(expected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_nothing_that_comes_makes_the_tap_raise(data: st.DataObject) -> None:
+    program = Program(stacks=5, generation=4)
+    chunks = [program.chunk() for _ in range(8)]
+    numbers = st.one_of(st.integers(-5, 300), st.integers(), st.booleans(), st.none(), st.text(), st.floats())
+    column = st.one_of(st.binary(max_size=64), numbers)
+    names = st.sampled_from(["node", "group", "state", "function", "count", "frame", "parent"])
+    tables = st.dictionaries(names, column)
+    fields = {
+        "rows": tables,
+        "frames": tables,
+        "locations": tables,
+        "nodes": tables,
+        "groups": st.lists(st.dictionaries(st.sampled_from(["created_by", "entry", "labels", "system"]), numbers)),
+        "strings": st.lists(st.text()),
+        "series": st.dictionaries(st.text(), st.one_of(st.integers(), st.floats(), st.booleans())),
+        "start": st.integers(0, 1 << 64),
+        "end": st.integers(0, 1 << 64),
+        "generation": st.integers(0, 3),
+    }
+    for at, name in data.draw(st.lists(st.tuples(st.integers(0, 7), st.sampled_from(sorted(fields))), max_size=4)):
+        chunks[at] = replace(chunks[at], **{name: data.draw(fields[name])})
+    pyramid = Pyramid()
+    channel = Channel("default", INFO.process, Retention())
+    for index, chunk in enumerate(chunks):
+        channel.log.begin = index - len(channel.log.packets()) + 1
+        pyramid.took(channel, chunk, b"")
+    track = pyramid.track(channel)
+    assert track is not None
+    first, last = track.find(0, 1 << 63)
+    list(track.cover(first, last))
+    assert track.size > 0
 
 
 def test_no_weight_breaks_the_sum() -> None:
