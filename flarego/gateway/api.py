@@ -31,9 +31,7 @@ _SMALLER = "ask for a shorter span, or for less of it"
 
 def add_query(app: web.Application, hub: Hub, pyramid: Pyramid | None = None, meter: Meter | None = None) -> None:
     """Add the API's routes. A pyramid that is not given is made, and taps the hub; a meter, the application's own."""
-    if pyramid is None:
-        pyramid = Pyramid(hub.bounds.total // 8)
-        hub.taps.append(pyramid)
+    pyramid = pyramid or Pyramid.beside(hub)
     meter, registry = meter or app[TRUST].meter, app[TRUST].registry
     registry.collect(partial(_sums, pyramid))
     took = registry.histogram("flarego_query_seconds", "How long questions took, waiting included.", ["operation"])

@@ -8,10 +8,13 @@ chunks, slowly.
 from __future__ import annotations
 
 from flarego.gateway.channel import Channel
+from flarego.gateway.hub import Hub
 from flarego.gateway.query.track import Track
 from flarego.model.chunk import Chunk
 
 PYRAMID_BYTES = 256 << 20
+_SHARE = 8
+"""What is added up takes an eighth of what the hub may keep, at most; it is a twentieth as a rule."""
 
 
 class Pyramid:
@@ -26,6 +29,13 @@ class Pyramid:
         self.given_up = 0
         """Tracks that were too much."""
 
+    @classmethod
+    def beside(cls, hub: Hub) -> Pyramid:
+        """Return one that taps a hub, in proportion to what that may keep."""
+        pyramid = cls(hub.bounds.total // _SHARE)
+        hub.taps.append(pyramid)
+        return pyramid
+
     def track(self, channel: Channel) -> Track | None:
         """Return what is added up of a process; None when it has to be folded from its chunks."""
         track = self._tracks.get(channel)
@@ -39,6 +49,8 @@ class Pyramid:
         track = self._tracks.get(channel)
         if track is None:
             track = self._tracks[channel] = Track()
+        if track.runs and track.runs[0].last <= channel.log.begin:
+            track.trim(channel.log.begin)
         if not track.lost and track.add(chunk, channel.log.end - 1):
             self._weigh(channel, track)
             self._keep_within()

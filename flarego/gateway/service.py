@@ -90,8 +90,7 @@ class Service:
                 total=settings.retention_bytes,
             )
         )
-        self.pyramid = Pyramid()
-        self.hub.taps.append(self.pyramid)
+        self.pyramid = Pyramid.beside(self.hub)
         self.store = _store(settings, self.hub, self.trust.registry)
         self.intake = Intake(self.hub, self.trust.meter, self.trust.registry)
         self.draining = False
