@@ -32,7 +32,10 @@ _RUNTIMES = (
 )
 _SAYS_RUNTIME = ("process.runtime.name", "telemetry.sdk.language", "spy", "otel.scope.name")
 _TASKS = {"go": "goroutine", "beam": "process"}
-_ABOUT_SENDER = re.compile(r"__.*__|otel\.scope\..*|telemetry\..*|spy|process\.runtime\..*|service_name|service\.name")
+_SAID_ELSEWHERE = re.compile(
+    r"__.*__|otel\.scope\..*|telemetry\..*|spy|process\.runtime\..*|service_name|service\.name"
+    r"|host\.name|hostname|pid|process\.pid|process\.command_line|process\.executable\..*"
+)
 _MAX_LABELS, _MAX_KEY, _MAX_VALUE, _MAX_NAME = 32, 128, 512, 200
 
 
@@ -101,8 +104,8 @@ def task_of(runtime: str) -> str:
 
 
 def labels_of(attributes: Mapping[str, str]) -> dict[str, str]:
-    """Return what a person chose to say, without what senders say of themselves."""
-    kept = ((k[:_MAX_KEY], v[:_MAX_VALUE]) for k, v in sorted(attributes.items()) if not _ABOUT_SENDER.fullmatch(k))
+    """Return what a person chose to say, without what a process is known by and senders say of themselves."""
+    kept = ((k[:_MAX_KEY], v[:_MAX_VALUE]) for k, v in sorted(attributes.items()) if not _SAID_ELSEWHERE.fullmatch(k))
     return dict(list(kept)[:_MAX_LABELS])
 
 
