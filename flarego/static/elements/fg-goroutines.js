@@ -146,7 +146,7 @@ class Goroutines extends FgElement {
     const all = groups.reduce((sum, group) => sum + group.count, 0);
     const { members, members_of: of } = this.store.data.peek()?.sampler ?? {};
     const part = members < of ? ` · ${count(members)} of ${count(of)} are followed one by one` : "";
-    const text = `${count(all)} ${this.store.tasks} in ${count(groups.length)} ${groups.length === 1 ? "group" : "groups"}${part}`;
+    const text = `${count(all)} ${all === 1 ? this.store.process.peek()?.task : this.store.tasks} in ${count(groups.length)} ${groups.length === 1 ? "group" : "groups"}${part}`;
     if (this.summary) setText(this.summary, groups.length === 0 ? "" : text);
     if (this.summary) show(this.summary, true);
   }

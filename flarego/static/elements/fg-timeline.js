@@ -14,6 +14,9 @@ import { TimelineCard, sentence } from "./timeline-card.js";
 import { Edges, keyStep, moveEdge } from "./timeline-edges.js";
 import { Gestures } from "./timeline-gestures.js";
 
+/** Engines that are none of ours. */
+const TOLD = new Set(["otlp", "pyroscope", "json", "import"]);
+
 /** @typedef {import("../core/data.js").Span} Span */
 /** @typedef {import("../core/data.js").Data} Data */
 /** @typedef {import("../paint/canvas.js").Size} Size */
@@ -106,7 +109,12 @@ export class Timeline extends FgElement {
 
   /** Ids of the tracks shown. @returns {readonly string[]} */
   shown() {
-    return this.view.tracks.peek() ?? (this.clientWidth >= WIDE ? DEFAULT_TRACKS : FEW_TRACKS);
+    return this.view.tracks.peek() ?? (this.clientWidth >= WIDE && !this.isTold() ? DEFAULT_TRACKS : FEW_TRACKS);
+  }
+
+  /** Whether others tell of the process: its scheduler and heap are not known then, or not always. */
+  isTold() {
+    return TOLD.has(this.store.process.value?.engine.name ?? "");
   }
 
   /** Makes room for the tracks shown. */

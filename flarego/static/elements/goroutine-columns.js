@@ -111,7 +111,7 @@ const ENTRY = {
 const CREATED = {
   id: "created", title: "Created by", value: ({ about }) => about.createdBy,
   cell: ({ about }) => ({
-    text: shortName(about.createdBy) || "the runtime, at start", minor: shortPlace(about.createdPlace), title: `${about.createdBy}\n${about.createdPlace}`,
+    text: shortName(about.createdBy) || (about.started ? "the runtime, at start" : ""), minor: shortPlace(about.createdPlace), title: `${about.createdBy}\n${about.createdPlace}`,
   }),
 };
 

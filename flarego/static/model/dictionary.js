@@ -163,9 +163,9 @@ export class Dictionary {
     return frame < 0 ? "" : this.strings[this.frameFunction[frame]];
   }
 
-  /** `file:line` of a frame; "" for no frame. @param {number} frame */
+  /** `file:line` of a frame; "" for no frame, and where that is not known. @param {number} frame */
   place(frame) {
-    if (frame < 0) return "";
+    if (frame < 0 || this.frameFile[frame] === 0) return "";
     return `${this.strings[this.frameFile[frame]]}:${this.frameLine[frame]}`;
   }
 

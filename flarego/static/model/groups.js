@@ -14,7 +14,7 @@ import { whereabouts } from "./place.js";
 /**
  * What a row key says of its goroutines; the same for ever.
  * @typedef {{id: string, stack: number, state: string, reason: string, lane: string, category: number, where: string,
- *   place: string, inside: string, entry: string, createdBy: string, createdPlace: string, system: boolean, idle: boolean,
+ *   place: string, inside: string, entry: string, started: boolean, createdBy: string, createdPlace: string, system: boolean, idle: boolean,
  *   stale: boolean, key: number, labels: ReadonlySet<string>}} About
  * @typedef {Omit<About, "labels"> & {labels: Set<string>, count: number, change: number, wait: number, median: number, name: string,
  *   lanes: Map<string, {category: number, count: number}>, stacks: number, members: MemberAt[], keys: number[]}} Group
@@ -51,6 +51,7 @@ export class Grouping {
       place: dictionary.place(own),
       inside: exact === own ? "" : dictionary.functionName(exact),
       entry: dictionary.functionName(entry) || dictionary.functionName(frames[0] ?? -1),
+      started: entry >= 0,
       createdBy,
       createdPlace: dictionary.place(group?.createdBy ?? -1),
       system: aside === "system",
@@ -76,7 +77,7 @@ export class Grouping {
     const labels = [...about.labels].sort().join("  ");
     switch (by) {
       case "stack": return { id: about.id, name: about.where };
-      case "created": return { id: `${about.createdBy}|${about.createdPlace}|${about.entry}`, name: about.createdBy || "begins with the program" };
+      case "created": return { id: `${about.createdBy}|${about.createdPlace}|${about.entry}`, name: about.createdBy || (about.started ? "begins with the program" : "nobody knows") };
       case "state": return { id: about.lane, name: about.lane };
       case "label": return { id: labels, name: labels || "no labels" };
       case "on": return { id: on === 0 ? "" : `${about.lane}|${on}`, name: on === 0 ? "nothing known" : `${about.lane} on ${hex(on)}` };
@@ -110,9 +111,9 @@ export class Grouping {
   #count(groups, { id, name }, about, count, wait) {
     let group = groups.get(id);
     if (group === undefined) {
-      const { stack, state, reason, lane, category, where, place, inside, entry, createdBy, createdPlace, system, idle, stale, key } = about;
+      const { stack, state, reason, lane, category, where, place, inside, entry, started, createdBy, createdPlace, system, idle, stale, key } = about;
       group = { // Field by field: a spread costs thirty times as much.
-        id, name, stack, state, reason, lane, category, where, place, inside, entry, createdBy, createdPlace, system, idle, stale, key,
+        id, name, stack, state, reason, lane, category, where, place, inside, entry, started, createdBy, createdPlace, system, idle, stale, key,
         labels: new Set(), count: 0, change: NaN, wait: 0, median: NaN, lanes: new Map(), stacks: 0, members: [], keys: [],
       };
       groups.set(id, group);
