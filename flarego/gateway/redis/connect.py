@@ -119,7 +119,7 @@ async def connect(address: Address) -> Client:
     if not info.get("cluster_enabled"):
         return cast(Client, single)
     await single.aclose()
-    cluster = RedisCluster(**address.options, require_full_coverage=False, cluster_error_retry_attempts=1)
+    cluster = RedisCluster(**address.options, require_full_coverage=False, retry=Retry(NoBackoff(), 1))
     try:
         async with asyncio.timeout(2 * TIMEOUT_S):
             await cluster.initialize()

@@ -76,3 +76,45 @@ class Server:
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         os.kill(self.process.pid, number)
+
+
+class Cluster:
+    """Three masters that share the slots, on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.nodes = []
+        for number in range(3):
+            home = folder / str(number)
+            home.mkdir()
+            port = _free_port_with_bus()
+            self.nodes.append(
+                Server(home, ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
+                              "--cluster-require-full-coverage", "no"], port)
+            )  # fmt: skip
+
+    @property
+    def url(self) -> str:
+        return self.nodes[0].url
+
+    def start(self) -> Cluster:
+        for node in self.nodes:
+            node.start()
+        cli = binary("redis-cli")
+        assert cli
+        subprocess.run(
+            [cli, "--cluster", "create", *(f"127.0.0.1:{node.port}" for node in self.nodes), "--cluster-yes"],
+            check=True, capture_output=True, timeout=60,
+            env={**os.environ, "LD_LIBRARY_PATH": str(CACHE / "usr/lib/x86_64-linux-gnu")},
+        )  # fmt: skip
+        return self
+
+    def kill(self) -> None:
+        for node in self.nodes:
+            node.kill()
+
+
+def _free_port_with_bus() -> int:
+    """Return a port where a node may listen, with room for its bus 10,000 above."""
+    while (port := free_port()) > 55_000:
+        pass
+    return port

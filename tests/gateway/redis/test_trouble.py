@@ -37,7 +37,7 @@ def source() -> Source:
 async def all_written(channel: Channel, redis: Redis) -> None:
     """Wait until Redis has everything that the channel has."""
     async with asyncio.timeout(20):
-        while await redis.hget(PROCESS_KEY, "number") != str(channel.last).encode():
+        while await redis.hget(PROCESS_KEY, "number") != str(channel.last).encode():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
