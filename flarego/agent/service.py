@@ -162,9 +162,11 @@ class Runner:
         self._stop.set()
         self._done.set()
 
+    def start(self) -> None:
+        self._finder.start()
+
     def run(self, every_s: float, idle: Callable[[], None]) -> None:
         """Return when it is time to go. `idle` is called now and then. Raises ProcessGone when nothing is left."""
-        self._finder.start()
         while not self._done.wait(every_s):
             idle()
         if not self._stop.is_set():

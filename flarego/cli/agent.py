@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,12 @@ def run(agent: Agent) -> None:
     from flarego.agent.status import Status
 
     runner, status, notifier = Runner(agent), Status(agent), Notifier()
-    _on_signal(runner.stop)
-    if agent.settings.health is not None:
-        answers = {"/healthz": status.healthz, "/readyz": status.readyz, "/metrics": status.metrics}
-        Health(agent.settings.health, answers).start()
-    agent.start()
+    with _signals(runner.stop):
+        if agent.settings.health is not None:
+            answers = {"/healthz": status.healthz, "/readyz": status.readyz, "/metrics": status.metrics}
+            Health(agent.settings.health, answers).start()
+        agent.start()
+        runner.start()
     notifier.ready()
 
     def idle() -> None:
@@ -72,8 +74,12 @@ def run(agent: Agent) -> None:
         agent.stop()
 
 
-def _on_signal(stop: Callable[[], None]) -> None:
-    """Stop at the first SIGTERM or Ctrl-C; at the second, at once."""
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Stop at the first SIGTERM or Ctrl-C; at the second, at once. Threads started meanwhile leave them to ours.
+
+    A signal that another thread gets would not wake the main one, which alone can handle it.
+    """
     signals = 0
 
     def heard(number: int, _: object) -> None:
@@ -83,5 +89,11 @@ def _on_signal(stop: Callable[[], None]) -> None:
             os._exit(128 + number)
         stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, heard)
+    ours = (signal.SIGTERM, signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ours)
+    try:
+        for number in ours:
+            signal.signal(number, heard)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import socket
 import subprocess
 import sys
@@ -117,16 +118,36 @@ def refuse(status: grpc.StatusCode, why: str) -> Callable[[Told, Any], Any]:
 
 
 class Real:
-    """`flarego gateway` in a process of its own, without authentication, at a port that stays the same."""
+    """`flarego gateway` in a process of its own, at a port that stays the same."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = free_port()
-        self._folder, self._options = folder, options
+    def __init__(self, folder: Path, *options: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        """host: where it listens, and is reached."""
+        self.host, self.port = host, port or free_port()
+        self._folder = folder
+        tokens = str(folder / "tokens")
+        made = subprocess.run(
+            [*FLAREGO, "token", "create", "--name", "all", "--scope", "ingest", "--scope", "read", "--namespace", "*",
+             "--tokens", tokens],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        self.token = re.search(r"flg_\S+", made.stdout)[0]  # type: ignore[index]
+        self.token_file = folder / "token"
+        self.token_file.write_text(self.token)
+        self._options = (*options, "--tokens", tokens)
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
+
+    @property
+    def reach(self) -> list[str]:
+        """Options of an agent that sends to it."""
+        return ["--gateway", self.address, "--token-file", str(self.token_file)]
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.token}"),)
 
     def start(self) -> None:
         environment = {**os.environ, "XDG_CONFIG_HOME": str(self._folder)}
@@ -138,7 +159,7 @@ class Real:
     def _listens(self) -> bool:
         assert self.process is not None and self.process.poll() is None, (self._folder / "gateway.log").read_text()
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            socket.create_connection((self.host, self.port), 1).close()
         except OSError:
             return False
         return True
