@@ -8,6 +8,7 @@ from aiohttp import web
 
 from flarego.formats.pushed import MAX_BODY
 from flarego.formats.source import BadFile
+from flarego.gateway.guard import TRUST
 from flarego.gateway.limits import LimitReached
 
 
@@ -17,16 +18,17 @@ class TooLarge(BadFile):
     usual_remedy = "send profiles in parts, or more often"
 
 
-async def read_body(request: web.Request, limit: int = MAX_BODY) -> bytes:
+async def read_body(request: web.Request) -> bytes:
     """Return the body, decompressed. Raises TooLarge, BadFile."""
+    limit = min(MAX_BODY, request.app[TRUST].meter.limits.request_bytes or MAX_BODY)
     if (request.content_length or 0) > limit:
-        raise TooLarge(f"a body of more than {limit >> 20} MB")
+        raise TooLarge(f"a body of more than {limit:,} bytes")
     data = bytearray()
     try:
         async for block in request.content.iter_any():
             data += block
             if len(data) > limit:
-                raise TooLarge(f"a body of more than {limit >> 20} MB, decompressed")
+                raise TooLarge(f"a body of more than {limit:,} bytes, decompressed")
     except web.RequestPayloadError as e:
         raise BadFile(f"a body that cannot be read: {e}") from None
     return bytes(data)

@@ -57,9 +57,11 @@ class ExportProfiles:
         data = await call.recv() or b""
         try:
             found = await self._intake.read(PROTOCOL, namespace, read_bytes, data)
+            await _take(self._intake, namespace, found, call.peer)
         except BadFile as e:
             raise CallFailed(Status.INVALID_ARGUMENT, e.message) from None
-        await _take(self._intake, namespace, found, call.peer)
+        except LimitReached as e:  # RESOURCE_EXHAUSTED would mean: do not send this again
+            raise CallFailed(Status.UNAVAILABLE, e.message) from None
         await call.send(SCHEMA.write(response_of(found), RESPONSE))
 
 
