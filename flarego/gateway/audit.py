@@ -16,6 +16,7 @@ from typing import Protocol
 
 from flarego.errors import BadSettings
 from flarego.gateway.auth.principal import Principal
+from flarego.logs import redact
 from flarego.wire.prometheus import Registry
 
 _MAX_TEXT = 256
@@ -68,8 +69,8 @@ class AuditFile:
             "who": principal.name[:_MAX_TEXT],
             "kind": principal.kind,
             "key": principal.key.partition(":")[2][:12],
-            "action": action[:_MAX_TEXT],
-            "target": target[:_MAX_TEXT],
+            "action": redact(action)[:_MAX_TEXT],
+            "target": redact(target)[:_MAX_TEXT],  # somebody may have typed a token where a name belongs
             "namespace": namespace[:_MAX_TEXT],
             "from": peer[:_MAX_TEXT],
             "outcome": outcome,

@@ -209,6 +209,6 @@ class _Bucket:
         self._tokens = min(self._size, self._tokens + (now - self._at) * self._rate)
         self._at = now
         if self._tokens <= 0:
-            return -self._tokens / self._rate
+            return (1 - self._tokens) / self._rate
         self._tokens -= amount
         return 0.0
