@@ -39,7 +39,7 @@ Exit codes:
   0  done, or ended by Ctrl-C or --duration
   1  an error without a code of its own
   2  the command line could not be understood
-  3  no such process, or more than one
+  3  no such process, or more than one; nothing in a clip that was asked for
   4  a process that can never be attached to: not Go, 32-bit, zombie, kernel thread
   5  the process exited, or replaced its program
   6  not permitted
@@ -101,7 +101,7 @@ def _run() -> int:
         return _tell(e, e.message, e.remedy, e.exit_code)
     except BrokenPipeError:  # whoever read our output has left
         _abandon_output()
-        return 1
+        return 0
     except OSError as e:
         if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) and e.filename is None:
             _abandon_output()

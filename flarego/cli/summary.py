@@ -28,6 +28,8 @@ TOP = 10
 """Lines of each table that people get."""
 _TOP_JSON = 100
 _MAX_WINDOWS = 16
+_IMPORTED_NS = 10**18
+"""Unix ns, in 2001: an epoch before it is none."""
 WHOLE = 200
 """Columns when no terminal limits them."""
 
@@ -61,9 +63,16 @@ def print_summary(clip: Clip) -> None:
             console.print(line)
 
 
+class _Console(Console):
+    """rich ends the program when nobody reads any more; main() is to say how."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def make_console() -> Console:
     """Return a console as wide as the terminal; of a width that cuts nothing when the output is no terminal."""
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = _Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not sys.stdout.isatty():
         console.width = WHOLE
     return console
@@ -82,7 +91,8 @@ def render(summary: Summary, width: int) -> Iterator[Text]:
 def _head(summary: Summary) -> Iterator[Text]:
     info = summary.process
     yield Text.assemble((printable(info.name), "bold"), "  ", about(info))
-    parts = [f"{duration(summary.span)} from {clock(info, summary.start)}"]
+    when = f" from {clock(info, summary.start)}" if info.epoch > _IMPORTED_NS else ""  # some profiles tell no time
+    parts = [f"{duration(summary.span)}{when}"]
     parts.append(f"{number(sum(state.count for state in summary.states))} goroutines at the end")
     for wall, what in ((summary.idle, "idle"), (summary.system, "the runtime's own")):
         if wall:

@@ -43,7 +43,7 @@ EXPORTS: Mapping[str, Export] = {
     "collapsed": Export("collapsed", (".collapsed", ".folded", ".txt")),
     "speedscope": Export("speedscope", (".speedscope.json", ".speedscope")),
     "perfetto": Export("perfetto", (".perfetto-trace", ".pftrace", ".perfetto")),
-    "gecko": Export("gecko", (".gecko.json", ".gecko.json.gz", ".gecko")),
+    "gecko": Export("gecko", (".gecko.json", ".gecko.json.gz", ".gecko", ".firefox.json", ".firefox.json.gz")),
     "svg": Export("svg", (".svg",)),
     "html": Export("html", (".html", ".htm")),
     "json": Export("plain", (".json",)),

@@ -256,10 +256,10 @@ def test_a_link_shows_the_same(view: View, stage: Stage) -> None:
 def test_question_mark_lists_the_shortcuts(view: View, stage: Stage) -> None:
     live(view, stage)
     view.press("?")
-    assert "pause, or back to live" in view.text("dialog")
+    assert "pause, or back to live" in view.text("dialog.help")
     view.shot("help")
     view.press("Escape")
-    assert view.page.locator("dialog").is_hidden()
+    assert view.page.locator("dialog.help").is_hidden()
 
 
 def test_heap_and_scene_stay_bounded_over_many_generations(view: View, stage: Stage) -> None:

@@ -118,13 +118,13 @@ export class Graph {
     this.go({ zoom: [], focus: name });
   }
 
-  /** Shows callers and callees of the selected frame's function; everything again when it did. False when none is selected. */
-  sandwichSelected() {
-    const step = this.store.selected.peek()?.at(-1);
+  /** Shows callers and callees of this function, else of the one selected or zoomed to; everything again when it did. @param {string} name "" for none */
+  sandwichAt(name) {
+    const step = this.store.selected.peek()?.at(-1) ?? this.store.zoom.peek().at(-1);
+    const function_ = name || (step === undefined || step.lane ? "" : step.name);
     if (this.focus.peek() !== "") this.back();
-    else if (step === undefined || step.lane) return false;
-    else this.sandwich(step.name);
-    return true;
+    else if (function_ !== "") this.sandwich(function_);
+    else this.store.said.value = { text: "Point at a frame, or select one, to see its callers and callees." };
   }
 
   invert() {

@@ -130,6 +130,7 @@ export class Session {
     try {
       await Clip.open(blobBytes(file));
       this.add({ name: file.name, open: () => blobBytes(file) });
+      this.store.said.value = { text: "" };
     } catch (error) {
       this.store.said.value = { text: `${file.name} cannot be opened: ${error instanceof Error ? error.message : error}.` };
     }

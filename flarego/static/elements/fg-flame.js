@@ -176,6 +176,13 @@ export class Flame extends FgElement {
   }
 
   /** Opens the menu of the selected frame. False when there is none. */
+  /** The function of the frame under the pointer; "" when it is over none. */
+  get pointedAt() {
+    const tree = this.#scene?.tree;
+    if (tree === undefined || this.#hovered <= 0 || (tree.flags[this.#hovered] & LANE) !== 0) return "";
+    return tree.nameOf(this.#hovered);
+  }
+
   menuOfSelected() {
     const tree = this.store.weighed();
     const selected = this.store.selected.peek();

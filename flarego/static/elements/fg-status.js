@@ -4,8 +4,8 @@ import { h, setText, show } from "../core/dom.js";
 import { count, duration, size } from "../model/format.js";
 import { FgElement } from "./base.js";
 
-/** Share of a new value in the running mean of the cost: about the last two seconds of chunks. */
-const SMOOTHING = 0.1;
+/** The cost is a mean over so much time before what is shown ends, ns. */
+const OVER = 5e9;
 /** Chunks after which the cost of attaching, symbols and all, is behind us. */
 const SETTLED = 25;
 
@@ -15,9 +15,6 @@ const percent = (fraction) => `${(100 * fraction).toFixed(fraction < 0.0995 ? 2 
 const hertz = (value) => (value >= 10 ? count(value) : value.toFixed(1));
 
 class Status extends FgElement {
-  #cost = 0;
-  #sequence = -1;
-
   build() {
     const item = (/** @type {string} */ id, /** @type {string} */ title) => h("span", { class: "status-item", "data-id": id, title });
     this.items = {
@@ -71,14 +68,13 @@ class Status extends FgElement {
 
   /** @param {Record<string, number>} sampler @param {number} budget @param {import("../core/data.js").Data | null} data */
   sayCost(sampler, budget, data) {
-    if (!("cpu" in sampler)) return this.say("cost", "");
-    const { sequence, chunks } = data ?? { sequence: -1, chunks: 0 };
-    if (sequence !== this.#sequence) {
-      this.#cost = chunks < SETTLED ? sampler.cpu : this.#cost + SMOOTHING * (sampler.cpu - this.#cost);
-      this.#sequence = sequence;
-    }
+    const { to } = this.store.wanted();
+    // After a moment without points, as a clip's summary is, what was told last has to do.
+    const mean = data?.series.mean("sampler.cpu", to - OVER, to) ?? NaN;
+    const cost = Number.isNaN(mean) ? sampler.cpu : mean;
+    if (cost === undefined) return this.say("cost", "");
     const limit = sampler.budget || budget;
-    this.say("cost", `cost ${percent(this.#cost)}${limit > 0 ? ` of ${percent(limit)} budget` : ""}`, limit > 0 && chunks > SETTLED && this.#cost > 1.5 * limit);
+    this.say("cost", `cost ${percent(cost)}${limit > 0 ? ` of ${percent(limit)} budget` : ""}`, limit > 0 && (data?.chunks ?? 0) > SETTLED && cost > 1.5 * limit);
   }
 
   /** @param {import("../core/data.js").Data | null} data */

@@ -130,6 +130,18 @@ export class Series {
     return point > 0 && this.start[point] - this.end[point - 1] > MISSING;
   }
 
+  /** What a series was on average over the points that end in a span; NaN when none is known. @param {Name} name @param {number} from @param {number} to */
+  mean(name, from, to) {
+    let [sum, known] = [0, 0];
+    for (let i = this.find(from); i < this.n && this.end[i] <= to; i++) {
+      const value = this.values[name][i];
+      if (Number.isNaN(value)) continue;
+      sum += value;
+      known++;
+    }
+    return sum / known;
+  }
+
   /** What a column adds up to over the points that end in a span. @param {Sum} name @param {number} from @param {number} to */
   sum(name, from, to) {
     let sum = 0;
