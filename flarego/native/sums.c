@@ -147,25 +147,12 @@ static bool is_sound(const struct source *from) {
     return true;
 }
 
-// Makes room for what is new among the rows. Where all of them would fit nobody looks which are.
-static int make_room(struct fg_sums *s, const struct source *from) {
-    int err = s->slots ? 0 : reserve(s, 0);
-    if (err || (s->n + from->n <= s->capacity && 2 * (s->n + from->n) <= (size_t)s->mask + 1))
-        return err;
-    size_t fresh = 0;
-    for (size_t i = 0; i < from->n; i++) {
-        struct fg_sum row = row_at(from, i);
-        fresh += !*slot_of(s, &row);
-    }
-    return reserve(s, fresh);
-}
-
 static int add_all(struct fg_sums *s, const struct source *from) {
     if (from->n > FG_SUMS_MAX)
         return -E2BIG;
     if (!is_sound(from))
         return -EINVAL;
-    int err = make_room(s, from);
+    int err = reserve(s, from->n); // as if all were new: to find out costs as much as to add them
     if (err)
         return err;
     forget_counts(s);
