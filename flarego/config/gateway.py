@@ -24,7 +24,7 @@ _ORIGIN = matching(r"https?://[^/\s,]{1,255}", "ORIGIN", "write it as browsers d
 _HOST = matching(r"[A-Za-z0-9._:\[\]-]{1,255}", "HOST", "write a host's name")
 
 tls = partial(setting, None, kind=FILE, group="TLS")
-trust = partial(setting, group="Who may")
+trust = partial(setting, reload=True, group="Who may")
 kept = partial(setting, group="What is kept")
 limit = partial(setting, kind=NUMBER, reload=True, group="Limits (0: none)")
 told = partial(setting, group="What it tells")
@@ -53,7 +53,7 @@ class GatewaySettings:
     tls_client_ca: Path | None = tls("Certificates that must have signed those of agents and programs (mutual TLS).")
 
     tokens: Path | None = trust(None, "Tokens of people and programs, made by `flarego token`.", FILE)
-    session: float = trust(12 * 3600.0, "How long a browser stays logged in.", SECONDS, reload=True)
+    session: float = trust(12 * 3600.0, "How long a browser stays logged in.", SECONDS)
     jwt_secret_file: Path | None = trust(None, "Secret of agents' tokens signed with HS256, 32 bytes or more.", FILE)
     jwt_key_files: tuple[Path, ...] = trust(
         (), "Public keys of agents' tokens, PEM: RS256, ES256 or EdDSA.", several(FILE)

@@ -101,7 +101,7 @@ def _answer_to(error: FlareError) -> web.Response:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let through only what comes from where we listen, and what the policy allows to whoever asks."""
     trust = request.app[TRUST]
-    if not trust.site.knows_host(request.host):
+    if not trust.site.knows_host(request.host, _own_address(request)):
         return refused(403, "this Host is not where flarego listens", "use the URL that flarego printed")
     if not trust.site.knows_origin(request.headers.get("Origin"), request.host):
         return refused(403, "a page from another origin may not use flarego", "use the URL that flarego printed")
@@ -161,6 +161,12 @@ def _forged(request: web.Request) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     return bool(shown.cookie) and "Origin" not in request.headers
+
+
+def _own_address(request: web.Request) -> str:
+    """Return the address of ours that was connected to."""
+    address = request.get_extra_info("sockname")
+    return str(address[0]) if address else ""
 
 
 def _end(request: web.Request) -> Callable[[str], None]:

@@ -194,6 +194,7 @@ class Service:
         try:
             loaded = self._loaded.reload()
             changed, fixed = self._loaded.differs(loaded)
+            _check_exposure(loaded.settings, self.host)
             self.trust.replace(loaded.settings, self.host)
             if self.certificate is not None:
                 self.certificate.reload()
@@ -203,6 +204,7 @@ class Service:
             return
         self._loaded = loaded
         self._reloaded.set(1)
+        logging.getLogger("flarego").setLevel(loaded.settings.log_level.upper())
         _log.info("reloaded: %s", ", ".join(changed) or "nothing has changed")
         if fixed:
             _log.warning("only a restart changes %s", ", ".join(fixed))

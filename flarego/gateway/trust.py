@@ -13,7 +13,7 @@ from flarego.gateway.auth.keys import PublishedKeys
 from flarego.gateway.auth.lease import Leases
 from flarego.gateway.auth.principal import NOBODY, Credentials, Entrance, Principal, Unauthenticated
 from flarego.gateway.auth.proxy import Proxies
-from flarego.gateway.auth.site import Site, hosts_for
+from flarego.gateway.auth.site import LOCAL, Site, hosts_for, split_host
 from flarego.gateway.auth.throttle import Throttle
 from flarego.gateway.limits import Limits, Meter, bounds
 from flarego.gateway.policy import Rule, check
@@ -116,8 +116,9 @@ class Trust:
 
     def _take(self, settings: GatewaySettings, host: str) -> None:
         hosts = frozenset(hosts_for(host))
-        names = {name.lower() for name in settings.allowed_hosts}
-        self.site = Site(hosts | names if hosts or names else hosts, frozenset(settings.allowed_origins))
+        if settings.allowed_hosts:
+            hosts |= LOCAL | {split_host(name) for name in settings.allowed_hosts}
+        self.site = Site(hosts, frozenset(settings.allowed_origins))
         self.proxies = Proxies.of(settings.proxy_from)
         limits = {name: getattr(settings, f"limit_{name}") for name in bounds(Limits())}
         self.meter.replace(Limits(**limits))

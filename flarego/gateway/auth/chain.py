@@ -97,12 +97,14 @@ def authenticator_for(settings: GatewaySettings, before: Entrance | None = None)
     """
     if not settings.authenticates:
         return Anybody() if settings.insecure else before if isinstance(before, Access) else Access(new_token())
+    sessions = before.sessions if isinstance(before, Chain) else Sessions(settings.session)
+    sessions.lasts_s = settings.session
     published = None
     if settings.jwt_jwks_url:
         published = PublishedKeys(fetcher(settings.jwt_jwks_url, settings.jwt_jwks_ca))
     try:
         return Chain(
-            before.sessions if isinstance(before, Chain) else Sessions(settings.session),
+            sessions,
             TokenFile(settings.tokens) if settings.tokens else None,
             _agents(settings, published),
             _proxy(settings),

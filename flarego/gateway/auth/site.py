@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def split_host(netloc: str) -> str:
@@ -26,13 +26,16 @@ def split_host(netloc: str) -> str:
 class Site:
     """The names we answer to, and the pages that may ask us."""
 
-    hosts: Collection[str] = field(default=_LOCAL)
+    hosts: Collection[str] = field(default=LOCAL)
     """Names under which we are reached; empty: any."""
     origins: Collection[str] = frozenset()
     """Other pages' origins, as browsers write them: https://tools.example."""
 
-    def knows_host(self, netloc: str) -> bool:
-        return not self.hosts or split_host(netloc) in self.hosts
+    def knows_host(self, netloc: str, own: str = "") -> bool:
+        """Tell whether a Host header is one of ours. The address that was connected to (`own`) always is: a probe or a
+        scraper uses it, and no name that somebody rebinds is an address."""
+        host = split_host(netloc)
+        return not self.hosts or host in self.hosts or (bool(host) and host == own)
 
     def knows_origin(self, origin: str | None, netloc: str) -> bool:
         """Browsers send Origin with every WebSocket and every change; programs need not."""
@@ -60,7 +63,7 @@ def hosts_for(host: str) -> Collection[str]:
     """
     if host in ("", "0.0.0.0", "::"):
         return frozenset()
-    if host in _LOCAL:
-        return _LOCAL
+    if host in LOCAL:
+        return LOCAL
     own = {host.lower()}
     return own if is_loopback(host) else own | {socket.gethostname().lower()}
