@@ -300,8 +300,12 @@ _STATES = {state: i for i, state in enumerate(STATES)}
 
 def _columns(names: Sequence[str], kinds: str, entries: Any) -> Mapping[str, bytes]:
     """Return the columns of a table given by rows; {} when there are none."""
-    columns = list(zip(*entries, strict=True))
-    return {name: array(kind, column).tobytes() for name, kind, column in zip(names, kinds, columns, strict=False)}
+    rows = list(entries)
+    if not rows:
+        return {}
+    # A column at a time, in Python: zip(*rows) would keep other threads waiting for as long as it takes.
+    columns = ([row[i] for row in rows] for i in range(len(names)))
+    return {name: array(kind, column).tobytes() for name, kind, column in zip(names, kinds, columns, strict=True)}
 
 
 def _name(name: str) -> str:

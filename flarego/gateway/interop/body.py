@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from flarego.formats.pushed import MAX_BODY
 from flarego.formats.source import BadFile
 from flarego.gateway.guard import TRUST
 from flarego.gateway.limits import LimitReached
+from flarego.gateway.policy import NAMESPACE
 
 
 class TooLarge(BadFile):
@@ -20,18 +22,29 @@ class TooLarge(BadFile):
 
 async def read_body(request: web.Request) -> bytes:
     """Return the body, decompressed. Raises TooLarge, BadFile."""
-    limit = min(MAX_BODY, request.app[TRUST].meter.limits.request_bytes or MAX_BODY)
-    if (request.content_length or 0) > limit:
-        raise TooLarge(f"a body of more than {limit:,} bytes")
+    limit = limit_of(request)
     data = bytearray()
     try:
         async for block in request.content.iter_any():
             data += block
             if len(data) > limit:
-                raise TooLarge(f"a body of more than {limit:,} bytes, decompressed")
+                raise too_large(request)
     except web.RequestPayloadError as e:
         raise BadFile(f"a body that cannot be read: {e}") from None
     return bytes(data)
+
+
+def limit_of(request: web.Request) -> int:
+    """Return how many bytes a body may have, decompressed."""
+    return min(MAX_BODY, request.app[TRUST].meter.limits.request_bytes or MAX_BODY)
+
+
+def too_large(request: web.Request) -> TooLarge:
+    """Return the error, after it was counted."""
+    what = f"a body of more than {limit_of(request):,} bytes, decompressed"
+    with contextlib.suppress(LimitReached):  # which says to come again: the same body would be as large
+        request.app[TRUST].meter.refuse("request_bytes", request[NAMESPACE], what)
+    return TooLarge(what)
 
 
 def status_of(error: BadFile | LimitReached) -> int:

@@ -22,6 +22,7 @@ from flarego.gateway.interop.identity import Identity, identify
 from flarego.gateway.interop.stream import LINGER_S, Stream
 from flarego.gateway.limits import LimitReached, Meter
 from flarego.model.chunk import Chunk, Message
+from flarego.wire.codec import encode
 from flarego.wire.prometheus import Registry
 
 MAX_WAITING = 32
@@ -32,6 +33,11 @@ _TICK_S = 0.2
 _SWEEP_S = 5.0
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
+
+
+def _encoded(messages: Sequence[Message]) -> Sequence[tuple[Message, bytes | None]]:
+    """Return messages with the encoding of those that are large."""
+    return [(message, encode(message) if isinstance(message, Chunk) else None) for message in messages]
 
 
 class Intake:
@@ -117,7 +123,7 @@ class Intake:
         stream = await self.stream(protocol, namespace, who, start, linger_s=0.0)
         if stream.who != who:
             stream.who = who
-            self._publish(namespace, [stream.info()])
+            self._hub.publish(stream.info(), namespace=namespace)
 
     async def _begin(self, protocol: str, namespace: str, who: Identity, start: int, linger_s: float) -> Stream:
         if len(self._streams) >= MAX_STREAMS:
@@ -151,25 +157,22 @@ class Intake:
             if channel.last != stream.sequence:
                 stream.resume(channel.last)
             try:
-                messages = await self._in_thread(lambda: stream.fold(pushes, self._clock()))
+                messages = await self._in_thread(lambda: _encoded(stream.fold(pushes, self._clock())))
             except BadFile as e:
                 self.count(stream.engine, "lost", len(pushes))
                 _log.warning("profiles of %s in %s are lost: %s", process, namespace, e.message)
                 return
             stream.gone = False
-            self._publish(namespace, messages)
-
-    def _publish(self, namespace: str, messages: Sequence[Message]) -> None:
-        for message in messages:
-            sequence = message.sequence if isinstance(message, Chunk) else None
-            self._hub.publish(message, namespace=namespace, sequence=sequence)
+            for message, data in messages:
+                sequence = message.sequence if isinstance(message, Chunk) else None
+                self._hub.publish(message, namespace=namespace, data=data, sequence=sequence)
 
     async def end(self, namespace: str, process: str, why: str) -> None:
         """Publish what pends of a process, and that it is gone."""
         await self.flush(namespace, process)
         stream = self._streams.get((namespace, process))
         if stream is not None and not stream.gone:
-            self._publish(namespace, [stream.depart(why)])
+            self._hub.publish(stream.depart(why), namespace=namespace)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -10,11 +10,10 @@ from functools import partial
 
 from aiohttp import BodyPartReader, web
 
-from flarego.formats.pushed import MAX_BODY
 from flarego.formats.pyroscope_import import PUSH_PATH, Found, Ingest, read_ingest, read_push
 from flarego.formats.source import BadFile
 from flarego.gateway.guard import peer_of, refused
-from flarego.gateway.interop.body import TooLarge, headers_of, read_body, status_of
+from flarego.gateway.interop.body import headers_of, limit_of, read_body, status_of, too_large
 from flarego.gateway.interop.intake import Intake
 from flarego.gateway.interop.otlp import RULE
 from flarego.gateway.limits import LimitReached
@@ -117,7 +116,7 @@ async def _profile(request: web.Request) -> bytes:
 
 
 async def _profile_of_form(request: web.Request) -> bytes:
-    reader, found, left = await request.multipart(), b"", MAX_BODY
+    reader, found, left = await request.multipart(), b"", limit_of(request)
     for _ in range(_MAX_PARTS):
         part = await reader.next()
         if part is None:
@@ -128,7 +127,7 @@ async def _profile_of_form(request: web.Request) -> bytes:
         while block := await part.read_chunk():
             left -= len(block)
             if left < 0:
-                raise TooLarge(f"a body of more than {MAX_BODY >> 20} MB")
+                raise too_large(request)
             data += block
         if part.name == "profile":
             found = bytes(data)

@@ -16,7 +16,7 @@ from flarego.gateway.app import make_app
 from flarego.gateway.auth.local import Access
 from flarego.gateway.hub import Hub
 from flarego.gateway.interop import Intake, add_interop, interop_rpcs
-from flarego.gateway.limits import Limits, Meter
+from flarego.gateway.limits import Meter
 from flarego.gateway.mux import Mux, http_protocols
 from flarego.gateway.rpc.connection import GrpcConnection
 from flarego.gateway.rpc.server import Services
@@ -37,6 +37,7 @@ class Port:
     port: int
     hub: Hub
     intake: Intake
+    meter: Meter
     registry: Registry
     loop: asyncio.AbstractEventLoop
 
@@ -90,7 +91,7 @@ def stacks(profile: Profile) -> dict[str, float]:
 
 async def serve() -> tuple[Port, Callable[[], Any]]:
     hub, trust, registry = Hub(), Trust(Access(TOKEN)), Registry()
-    meter = Meter(Limits())
+    meter = trust.meter
     intake = Intake(hub, meter, registry, linger_s=0.2)
     services = Services(trust, interop_rpcs(intake))
     runner = web.AppRunner(make_app(hub, trust, parts=[lambda app: add_interop(app, intake)]), access_log=None)
@@ -104,7 +105,7 @@ async def serve() -> tuple[Port, Callable[[], Any]]:
         mux.abort()
         await runner.cleanup()
 
-    return Port(server.sockets[0].getsockname()[1], hub, intake, registry, asyncio.get_running_loop()), stop
+    return Port(server.sockets[0].getsockname()[1], hub, intake, meter, registry, asyncio.get_running_loop()), stop
 
 
 @pytest.fixture(scope="module")

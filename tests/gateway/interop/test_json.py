@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import flarego.formats
+from flarego.gateway.limits import Limits
 from gateway.interop.conftest import TOKEN, Port, stacks, wait
 
 NOW_MS = time.time() * 1000 // 1
@@ -168,3 +169,26 @@ def test_the_agent_in_the_documentation_works(port: Port) -> None:
     assert info.pid == target.pid
     assert {row.state for row in port.profile(info).rows} == {"waiting"}
     assert sum(row.count for row in port.profile(info).rows) == 1
+
+
+def test_limits_are_said_by_every_protocol(port: Port) -> None:
+    meter, limits = port.meter, Limits(request_bytes=1000, bytes_per_s=100)
+    body = [PROCESS, CHUNK]
+    port.run(lambda: meter.replace(limits))
+    try:
+        assert post(port, b" " * 1001)[0] == 413
+        assert any(reached.limit == "request_bytes" for reached in meter.reached())
+        statuses = [post(port, [PROCESS])[0] for _ in range(5)]
+        assert 429 in statuses and set(statuses) <= {200, 429}
+        for path, kind in (("/v1/profiles", "application/json"), ("/push.v1.PusherService/Push", "application/json"),
+                           ("/ingest?name=a", "text/plain"), ("/api/v1/ingest", "application/json")):  # fmt: skip
+            request = urllib.request.Request(f"{port.url}{path}", b"{}", {
+                "Content-Type": kind, "Authorization": f"Bearer {TOKEN}"})  # fmt: skip
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=20)
+            answer = json.load(refused.value)
+            assert refused.value.code == 429 and int(refused.value.headers["Retry-After"]) >= 1, path
+            assert answer.get("code", "none") in (8, "resource_exhausted", "none") and "bytes a second" in str(answer)
+    finally:
+        port.run(lambda: meter.replace(Limits()))
+    assert post(port, body)[0] == 200
