@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +18,23 @@ from typing import Any
 
 import grpc
 
-from flarego.model.chunk import Message
+from flarego.model.chunk import Chunk, Message
+from flarego.model.merge import Merger
 from flarego.wire.codec import decode
-from flarego.wire.envelope import INGEST, Ack, Data, GatewayMessage, Hello, Welcome, decode_agent, encode_gateway
+from flarego.wire.envelope import (
+    INGEST,
+    WATCH,
+    Ack,
+    Data,
+    GatewayMessage,
+    Hello,
+    WatchRequest,
+    Welcome,
+    decode_agent,
+    decode_watched,
+    encode_gateway,
+    encode_watch_request,
+)
 from flarego.wire.packing import Unpacker
 
 FLAREGO = (sys.executable, "-c", "from flarego.cli.main import main; main()")
@@ -120,8 +134,11 @@ def refuse(status: grpc.StatusCode, why: str) -> Callable[[Told, Any], Any]:
 class Real:
     """`flarego gateway` in a process of its own, at a port that stays the same."""
 
-    def __init__(self, folder: Path, *options: str, host: str = "127.0.0.1", port: int = 0) -> None:
-        """host: where it listens, and is reached."""
+    def __init__(
+        self, folder: Path, *options: str, host: str = "127.0.0.1", port: int = 0, within: Sequence[str] = ()
+    ) -> None:
+        """host: where it listens, and is reached. within: what to put before the command."""
+        self._within = within
         self.host, self.port = host, port or free_port()
         self._folder = folder
         tokens = str(folder / "tokens")
@@ -151,7 +168,7 @@ class Real:
 
     def start(self) -> None:
         environment = {**os.environ, "XDG_CONFIG_HOME": str(self._folder)}
-        command = [*FLAREGO, "gateway", "--listen", self.address, *self._options]
+        command = [*self._within, *FLAREGO, "gateway", "--listen", self.address, *self._options]
         log = (self._folder / "gateway.log").open("ab")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         until(self._listens, "the gateway")
@@ -170,3 +187,26 @@ class Real:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+class Watching:
+    """What a gateway shows of all processes, as it comes."""
+
+    def __init__(self, gateway: Real, since_s: float = 0) -> None:
+        self._channel = grpc.insecure_channel(gateway.address)
+        watch, everything = self._channel.unary_stream(WATCH), encode_watch_request(WatchRequest(since_s=since_s))
+        self._stream = watch(everything, metadata=gateway.metadata, timeout=60)
+        self.processes: dict[str, Merger] = {}
+
+    def until(self, condition: Callable[[Any], bool]) -> Any:
+        """Read until a message for which that is true. Raises UndefinedReference for what cannot be read."""
+        for data in self._stream:
+            message = decode(decode_watched(data))
+            if isinstance(message, Chunk):
+                self.processes.setdefault(message.process, Merger()).add(message)
+            if condition(message):
+                return message
+        raise AssertionError("the stream ended")
+
+    def close(self) -> None:
+        self._channel.close()

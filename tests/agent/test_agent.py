@@ -19,11 +19,8 @@ import grpc
 import pytest
 from targets import Target
 
-from agent.gateways import FLAREGO, Real, Told, free_port, refuse, until
+from agent.gateways import FLAREGO, Real, Told, Watching, free_port, refuse, until
 from flarego.model.chunk import Chunk, Gone, ProcessInfo
-from flarego.model.merge import Merger
-from flarego.wire.codec import decode
-from flarego.wire.envelope import WATCH, WatchRequest, decode_watched, encode_watch_request
 
 PROMPT_S = 2.0
 """In which an agent leaves that is told to."""
@@ -78,29 +75,6 @@ def gateway(tmp_path: Path) -> Iterator[Real]:
     gateway.start()
     yield gateway
     gateway.kill()
-
-
-class Watching:
-    """What a gateway shows of all processes, as it comes."""
-
-    def __init__(self, gateway: Real) -> None:
-        self._channel = grpc.insecure_channel(gateway.address)
-        watch, everything = self._channel.unary_stream(WATCH), encode_watch_request(WatchRequest())
-        self._stream = watch(everything, metadata=gateway.metadata, timeout=60)
-        self.processes: dict[str, Merger] = {}
-
-    def until(self, condition: Callable[[Any], bool]) -> Any:
-        """Read until a message for which that is true. Raises UndefinedReference for what cannot be read."""
-        for data in self._stream:
-            message = decode(decode_watched(data))
-            if isinstance(message, Chunk):
-                self.processes.setdefault(message.process, Merger()).add(message)
-            if condition(message):
-                return message
-        raise AssertionError("the stream ended")
-
-    def close(self) -> None:
-        self._channel.close()
 
 
 @pytest.fixture
