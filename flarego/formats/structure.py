@@ -60,6 +60,14 @@ class Schema:
         }
         self._by_number = {name: {f.number: f for f in fields} for name, fields in self._fields.items()}
 
+    @property
+    def messages(self) -> Sequence[str]:
+        return list(self._fields)
+
+    def fields(self, message: str) -> Sequence[Field]:
+        """Return the fields of a message that are known."""
+        return self._fields[message]
+
     def read(self, data: memoryview, message: str, max_values: int = MAX_VALUES) -> dict[str, Any]:
         """Return the message that bytes are. Raises Malformed, also when it holds more values than that."""
         return self._read(data, message, _Budget(max_values))
