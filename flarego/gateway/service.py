@@ -92,6 +92,7 @@ class Service:
         )
         self.pyramid = Pyramid.beside(self.hub)
         self.store = _store(settings, self.hub, self.trust.registry)
+        _share_sessions(self.trust, self.store)
         self.intake = Intake(self.hub, self.trust.meter, self.trust.registry)
         self.draining = False
         self._hurry = asyncio.Event()
@@ -261,6 +262,13 @@ def _store(settings: GatewaySettings, hub: Hub, registry: Registry) -> RedisStor
 
     where = (settings.redis, settings.redis_user, settings.redis_password_file, settings.redis_ca)
     return new_store(hub, registry, *where)
+
+
+def _share_sessions(trust: Trust, store: RedisStore | None) -> None:
+    if store is not None:
+        from flarego.gateway.redis.sessions import RedisShelf
+
+        trust.share(RedisShelf(store))
 
 
 def _mark_fleet(app: web.Application) -> None:

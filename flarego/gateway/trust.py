@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from flarego.config import GatewaySettings
 from flarego.gateway.audit import NO_AUDIT, Audit, AuditFile
-from flarego.gateway.auth.chain import authenticator_for
-from flarego.gateway.auth.keys import PublishedKeys
+from flarego.gateway.auth.chain import Chain, authenticator_for
 from flarego.gateway.auth.lease import Leases
 from flarego.gateway.auth.principal import NOBODY, Credentials, Entrance, Principal, Unauthenticated
 from flarego.gateway.auth.proxy import Proxies
+from flarego.gateway.auth.session import Shelf
 from flarego.gateway.auth.site import LOCAL, Site, hosts_for, split_host
 from flarego.gateway.auth.throttle import Throttle
 from flarego.gateway.limits import Limits, Meter, bounds
@@ -94,8 +94,13 @@ class Trust:
 
     def keys_problem(self) -> str:
         """Return why the published keys of agents' tokens are not fresh; "" when they are, or there are none."""
-        published = getattr(self.authenticator, "published", None)
-        return published.problem if isinstance(published, PublishedKeys) else ""
+        published = self.authenticator.published if isinstance(self.authenticator, Chain) else None
+        return published.problem if published is not None else ""
+
+    def share(self, shelf: Shelf) -> None:
+        """Keep sessions together with other gateways."""
+        if isinstance(self.authenticator, Chain):
+            self.authenticator.sessions.shelf = shelf
 
     async def run(self) -> None:
         """Watch over what lasts, and keep keys fresh, until cancelled."""
@@ -105,9 +110,8 @@ class Trust:
 
     async def _refresh(self) -> None:
         while True:
-            published = getattr(self.authenticator, "published", None)  # may be another after a reload
-            if isinstance(published, PublishedKeys) and published.stale:
-                await published.refresh()
+            if isinstance(self.authenticator, Chain):  # it may be another after a reload
+                await self.authenticator.refresh()
             await asyncio.sleep(1)
 
     def address(self, credentials: Credentials) -> str:

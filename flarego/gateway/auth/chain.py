@@ -13,7 +13,7 @@ from flarego.gateway.auth.keys import AnyKeys, FileKeys, KeySource, PublishedKey
 from flarego.gateway.auth.local import Access, new_token
 from flarego.gateway.auth.principal import EVERYTHING, Credentials, Entrance, Principal, Unauthenticated
 from flarego.gateway.auth.proxy import Proxies, ProxyHeader
-from flarego.gateway.auth.session import Sessions, digest
+from flarego.gateway.auth.session import Session, Sessions, digest
 from flarego.gateway.auth.tokens import TokenFile, looks_like_token
 
 _ANYBODY = Principal("anybody", "local", EVERYTHING)
@@ -55,7 +55,7 @@ class Chain:
             return self.tokens.authenticate(shown)
         if shown and self.agents is not None:
             return await self.agents.authenticate(shown)
-        if credentials.cookie and (principal := self._of_session(digest(credentials.cookie))) is not None:
+        if credentials.cookie and (principal := await self._by_cookie(credentials.cookie)) is not None:
             return principal
         if self.proxy is not None and (principal := self.proxy.authenticate(credentials)) is not None:
             return principal
@@ -67,23 +67,32 @@ class Chain:
             return False
         if kind == "token":
             return self.tokens is not None and self.tokens.find(id) is not None
-        return kind != "session" or self._of_session(id) is not None
+        return kind != "session" or self._of_session(id, self.sessions.known(id)) is not None
 
     async def exchange(self, principal: Principal, credentials: Credentials) -> str:
         kind, _, id = principal.key.partition(":")
         if kind != "token":
             raise Unauthenticated("only a token of `flarego token` can be exchanged for a cookie")
-        return self.sessions.open(id, principal.expires)
+        return await self.sessions.open(id, principal.expires)
 
     async def leave(self, credentials: Credentials) -> None:
-        self.sessions.close(digest(credentials.cookie))
+        await self.sessions.close(digest(credentials.cookie))
 
     def login(self) -> bool:
         return self.tokens is not None
 
-    def _of_session(self, key: str) -> Principal | None:
+    async def refresh(self) -> None:
+        """Fetch what changes elsewhere: keys that are published, sessions at other gateways."""
+        if self.published is not None and self.published.stale:
+            await self.published.refresh()
+        await self.sessions.refresh()
+
+    async def _by_cookie(self, cookie: str) -> Principal | None:
+        key = digest(cookie)
+        return self._of_session(key, await self.sessions.find(key))
+
+    def _of_session(self, key: str, session: Session | None) -> Principal | None:
         """Return whose session it is: of a token that is still valid."""
-        session = self.sessions.find(key)
         token = self.tokens.find(session.token) if session is not None and self.tokens is not None else None
         if session is None or token is None:
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from flarego.errors import FlareError
@@ -157,6 +157,14 @@ class RedisStore:
         self._health.succeeded(ASKING)
         return answer
 
+    async def ask(self, question: Callable[[Client], Awaitable[_T]]) -> _T | None:
+        """Return the answer to a question of somebody else's; None when there is none, or not in time."""
+
+        async def asking() -> _T:
+            return await question(self._client())
+
+        return await self._ask(asking())
+
     def _client(self) -> Client:
         if self._redis is None:
             raise ConnectionError("not connected")
@@ -186,7 +194,7 @@ class RedisStore:
 
     async def _follow(self, namespace: str, process: str) -> None:
         client = self._client()
-        info_data = await client.hget(process_key(namespace, process), "info")
+        info_data, first_seen, seen = await client.hmget(process_key(namespace, process), "info", "first_seen", "seen")
         if info_data is None:
             return
         info = decode(info_data)
@@ -195,6 +203,7 @@ class RedisStore:
         channel = self._hub.channel(namespace, process)
         if channel is None or channel.epoch < info.epoch:
             channel = self._hub.meet(info, namespace)
+            channel.first_seen, channel.last_seen = int(first_seen or 0) / 1000, int(seen or 0) / 1000
         if channel.epoch > info.epoch:
             return
         link = self._link(channel)

@@ -143,12 +143,12 @@ def test_addresses_are_counted_apart_and_forgiven_in_time() -> None:
     throttle.failed("10.0.0.1")
 
 
-def test_there_are_only_so_many_sessions() -> None:
+async def test_there_are_only_so_many_sessions() -> None:
     sessions = Sessions(60)
-    first = sessions.open("a", None)
+    first = await sessions.open("a", None)
     for _ in range(10_000):
-        last = sessions.open("b", None)
-    assert sessions.find(digest(first)) is None and sessions.find(digest(last)) is not None
+        last = await sessions.open("b", None)
+    assert sessions.known(digest(first)) is None and sessions.known(digest(last)) is not None
 
 
 async def test_a_person_without_a_token_is_shown_where_to_type_it(served: Served) -> None:
