@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from flarego.model.places import Place, Placer, Standing, standings
 from flarego.model.profile import Profile
@@ -18,8 +18,7 @@ _ALIKE = 0.01
 _MANY_TIMES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """Something on both sides, as a mean number of goroutines or of busy cores."""
 
     before: float = 0.0
@@ -42,8 +41,7 @@ class Amount:
                         for part, all_ in ((self.before, whole.before), (self.after, whole.after))))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A place or a state on both sides."""
 
     place: Place
