@@ -39,6 +39,12 @@ if ! command -v redis-server >/dev/null && [ ! -x "$cache/deb/usr/bin/redis-serv
         echo "missing: redis-server; the tests that need it will be skipped" >&2
 fi
 
+# The same.
+if ! command -v nginx >/dev/null && [ ! -x "$cache/deb/usr/sbin/nginx" ]; then
+    (cd "$cache" && apt apt-get download -qq nginx && dpkg -x nginx_*.deb deb && rm nginx_*.deb) ||
+        echo "missing: nginx; the tests that need it will be skipped" >&2
+fi
+
 if command -v npm >/dev/null && [ ! -x "$cache/npm/node_modules/.bin/tsc" ]; then
     npm install --silent --no-audit --no-fund --prefix "$cache/npm" typescript@5.9 ||
         echo "missing: tsc (npm install typescript); the check of the page's types will be skipped" >&2

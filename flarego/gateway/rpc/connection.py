@@ -17,6 +17,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 from hyperframe.frame import GoAwayFrame
+from multidict import CIMultiDict
 
 from flarego.gateway.rpc.server import Call, Services
 from flarego.wire.grpc import CONTENT_TYPE, ENCODINGS, MAX_MESSAGE, CallFailed, Deframer, Status, encode_text, frame
@@ -209,7 +210,7 @@ class GrpcConnection(asyncio.Protocol):
                 self._draining = True
 
     def _request(self, stream: int, headers: Iterable[tuple[str | bytes, str | bytes]]) -> None:
-        fields = {str(name): str(value) for name, value in headers}
+        fields = CIMultiDict((str(name), str(value)) for name, value in headers)
         path = fields.get(":path", "")
         problem = _problem(fields)
         if problem or len(self._tasks) >= MAX_STREAMS:

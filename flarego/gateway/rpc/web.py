@@ -29,7 +29,7 @@ class WebCall(Call):
 
     def __init__(self, request: web.Request, response: web.StreamResponse, messages: Iterable[bytes], text: bool):
         peer = address_of(request.transport) if request.transport is not None else ""
-        super().__init__(request.match_info.route.resource.canonical, peer, _metadata(request))  # type: ignore[union-attr]
+        super().__init__(request.match_info.route.resource.canonical, peer, request.headers)  # type: ignore[union-attr]
         self._request, self._response = request, response
         self.cookie = request.cookies.get(cookie_name(request), "")
         self._messages = deque(messages)
@@ -92,7 +92,3 @@ def _unwrapped(body: bytes) -> bytes:
         return b"".join(binascii.a2b_base64(piece, strict_mode=True) for piece in _PIECES.findall(body))
     except binascii.Error:
         raise CallFailed(Status.INTERNAL, "a request that is not base64") from None
-
-
-def _metadata(request: web.Request) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}

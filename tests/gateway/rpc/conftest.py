@@ -44,6 +44,7 @@ class Port:
     hub: Hub
     mux: Mux
     meter: Meter
+    trust: Trust
     loop: asyncio.AbstractEventLoop
 
     @property
@@ -83,7 +84,7 @@ async def serve(meter: Meter) -> tuple[Port, Callable[[], Any]]:
         mux.abort()
         await runner.cleanup()
 
-    return Port(server.sockets[0].getsockname()[1], hub, mux, meter, asyncio.get_running_loop()), stop
+    return Port(server.sockets[0].getsockname()[1], hub, mux, meter, trust, asyncio.get_running_loop()), stop
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import zstandard
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from wire.streams import INFO, Reader, Source
 
+from flarego.gateway.auth.proxy import Proxies
 from flarego.gateway.limits import Limits
 from flarego.model.chunk import Gone
 from flarego.wire.codec import decode, encode
@@ -178,6 +179,17 @@ def test_gzip_from_the_client(channel: grpc.Channel, pb: Any, stubs: Any, port: 
     agent.data(1, encode(Source().chunk(filling=3000)), pack=False)
     agent.acked(1)
     agent.end()
+
+
+def test_what_a_proxy_of_ours_says_of_the_caller(port: Port, channel: grpc.Channel, pb: Any, stubs: Any) -> None:
+    trust = port.trust
+    trust.proxies = Proxies.of(["127.0.0.1"])
+    seen: list[str] = []
+    ask = trust.check
+    trust.check = lambda *shown: (seen.append(shown[5]), ask(*shown))  # type: ignore[method-assign, assignment]
+    metadata = (*AUTHORIZED, ("x-forwarded-for", "203.0.113.7, 127.0.0.1"))
+    stubs.WatchStub(channel).Processes(pb.ProcessesRequest(), metadata=metadata)
+    assert seen == ["203.0.113.7"]
 
 
 def test_a_method_nobody_has(channel: grpc.Channel) -> None:
