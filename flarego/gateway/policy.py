@@ -78,7 +78,7 @@ def add_route(app: web.Application, method: str, path: str, handler: Handler, ru
 
 
 def add_message(app: web.Application, path: str, kind: str, rule: Rule) -> None:
-    """Say what it takes to send this kind of message over the WebSocket at a path."""
+    """Say what it takes to send this kind of message (TEXT, BINARY) over the WebSocket at a path."""
     _add(app, Route("MESSAGE", f"{path}#{kind}", rule))
 
 

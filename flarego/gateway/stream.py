@@ -16,7 +16,7 @@ from aiohttp import WSCloseCode, web
 from flarego.gateway.frames import FRAGMENT, Frames, fragments
 from flarego.gateway.guard import TRUST, refused
 from flarego.gateway.hub import Hub, Subscriber
-from flarego.gateway.policy import NAMESPACE, Rule, Scope, add_route
+from flarego.gateway.policy import NAMESPACE, Rule, Scope, add_route, message_rule
 from flarego.wire.prometheus import Counter
 
 HEARTBEAT_S = 20.0
@@ -77,8 +77,9 @@ async def _stream(request: web.Request) -> web.StreamResponse:
         viewer = Viewer(request.transport, subscriber, app[_FRAMES])
         sending = asyncio.ensure_future(viewer.run())
         try:
-            async for _ in socket:  # nothing is expected; this answers pings and notices the end
-                pass
+            async for message in socket:  # this answers pings, and notices the end
+                if message_rule(app, "/stream", message.type.name) is None:
+                    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"nothing may be said here")
         finally:
             app[_SOCKETS].pop(socket, None)
             subscriber.notify = None

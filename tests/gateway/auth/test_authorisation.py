@@ -8,13 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+import aiohttp
 import grpc
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from wire.streams import INFO
 
-from flarego.gateway.policy import RPC_RULES, Route, Rule, Scope, add_route, add_rpc, routes
+from flarego.gateway.policy import RPC_RULES, Route, Rule, Scope, add_message, add_route, add_rpc, message_rule, routes
 from flarego.gateway.service import Service
 from flarego.model.chunk import ProcessInfo
 from flarego.wire.codec import encode
@@ -128,6 +129,26 @@ def _status(channel: grpc.Channel, path: str, metadata: list[tuple[str, str]]) -
         return e.code(), e.details() or ""
     call.cancel()
     return grpc.StatusCode.OK, ""
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("message", ["text", b"binary"])
+async def test_a_message_without_a_rule_ends_the_stream_even_of_an_admin(served: Served, message: str | bytes) -> None:
+    assert [route for route in routes(app_of(served.service)) if route.method == "MESSAGE"] == [], "then test them here"
+    bearer = {"Authorization": f"Bearer {served.token(Scope.ADMIN)}"}
+    async with served.session.ws_connect(f"{served.url}/stream", headers=bearer) as socket:
+        await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))
+        while (await socket.receive(10)).type is not aiohttp.WSMsgType.CLOSED:
+            pass
+        assert socket.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+def test_messages_have_rules_as_routes_have() -> None:
+    app = web.Application()
+    add_message(app, "/stream", "TEXT", Rule(Scope.READ))
+    assert message_rule(app, "/stream", "TEXT") == Rule(Scope.READ)
+    assert message_rule(app, "/stream", "BINARY") is None and message_rule(app, "/other", "TEXT") is None
+    assert [(route.method, route.path) for route in routes(app)] == [("MESSAGE", "/stream#TEXT")]
 
 
 @pytest.mark.asyncio(loop_scope="module")
