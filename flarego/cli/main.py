@@ -30,6 +30,7 @@ _VERBS: Mapping[str, str] = {
     "agent": "Watch processes and send what is seen to a gateway.",
     "gateway": "Take what agents send, keep it for a while, and show it to those who may see it.",
     "token": "Create, list and revoke the tokens with which people and programs use a gateway.",
+    "audit": "Tell whether a gateway's audit log is whole.",
     "version": "Print the version.",
 }
 _MODULES: Mapping[str, str] = {"import": "import_"}

@@ -8,9 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flarego.cli.audit import Broken
+from flarego.cli.main import flarego
 from flarego.errors import BadSettings
 from flarego.gateway.audit import AuditFile, broken
 from flarego.gateway.auth.principal import Principal, Scope
@@ -53,6 +56,21 @@ def test_a_line_that_was_changed_or_taken_out_shows(tmp_path: Path) -> None:
     assert broken([whole[1], whole[0], *whole[2:]]) == 2
     assert broken([*whole, b"garbage\n"]) == 7
     assert broken(whole[2:]) is None, "the first may follow one in a file before"
+
+
+def test_the_command_line_tells_where_a_log_was_tampered_with(tmp_path: Path) -> None:
+    audit = AuditFile(tmp_path / "old")
+    for i in range(3):
+        audit.write(ANN, f"action {i}", "", "", "", "allowed")
+    whole = lines(tmp_path / "old")
+    (tmp_path / "new").write_bytes(whole[2])
+    (tmp_path / "old").write_bytes(b"".join(whole[:2]))
+    files = [str(tmp_path / "old"), str(tmp_path / "new")]
+    fine = CliRunner().invoke(flarego, ["audit", *files])
+    assert (fine.exit_code, fine.output) == (0, "3 lines, whole\n")
+    (tmp_path / "old").write_bytes(whole[0])
+    result = CliRunner().invoke(flarego, ["audit", *files])
+    assert isinstance(result.exception, Broken) and "new, line 1" in result.exception.message
 
 
 def test_it_goes_on_in_a_new_file_after_the_old_one_was_moved(tmp_path: Path) -> None:
