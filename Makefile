@@ -40,6 +40,7 @@ fuzz: system $(VENV)/.test
 	    $$fuzzer -runs=$(FUZZ_RUNS) -print_final_stats=1 $(ARGS) $$corpus; done
 	$(BIN)/python tests/fuzz/fuzz_formats.py --runs $(FUZZ_RUNS)
 	$(BIN)/python tests/fuzz/fuzz_clip.py --runs $(FUZZ_RUNS)
+	$(BIN)/python tests/fuzz/fuzz_ingest.py --runs $(FUZZ_RUNS)
 	$(BIN)/python tests/fuzz/fuzz_interop.py --runs $(FUZZ_RUNS)
 	$(BIN)/python tests/fuzz/fuzz_api.py --runs 2000
 
