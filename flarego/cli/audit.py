@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ class Broken(FlareError):
     """A line of an audit log does not follow from the one before."""
 
     exit_code = 8
-    usual_remedy = "compare it with a copy that is kept elsewhere; a line is missing, was changed, or was cut short there"
+    usual_remedy = "compare it with a copy that is kept elsewhere; a line there is missing, changed or cut short"
 
 
 @click.command()
@@ -30,17 +30,16 @@ def command(files: tuple[Path, ...]) -> None:
     """
     from flarego.gateway.audit import broken
 
-    with_names = [(path, path.read_bytes().splitlines(keepends=True)) for path in files]
-    number = broken(chain.from_iterable(lines for _, lines in with_names))
-    if number is not None:
-        raise Broken(f"{_place(with_names, number)} does not follow from the line before")
-    click.echo(f"{sum(len(lines) for _, lines in with_names)} lines, whole")
+    read: dict[Path, int] = dict.fromkeys(files, 0)
 
+    def lines() -> Iterator[bytes]:
+        for path in read:
+            with path.open("rb") as file:
+                for line in file:
+                    read[path] += 1
+                    yield line
 
-def _place(files: list[tuple[Path, list[bytes]]], number: int) -> str:
-    """Return where the number-th line of all files is."""
-    for path, lines in files:
-        if number <= len(lines):
-            return f"{path}, line {number}"
-        number -= len(lines)
-    raise ValueError(number)
+    if broken(lines()) is not None:
+        path, number = [(path, n) for path, n in read.items() if n][-1]
+        raise Broken(f"{path}, line {number} does not follow from the line before")
+    click.echo(f"{sum(read.values())} lines, whole")
