@@ -255,6 +255,7 @@ class Hub:
             return False
         for gate in self.gates:
             gate(channel, message)
+        channel.last_seen = time.time()
         self._take(channel, message, data, sequence)
         if self.store is not None:
             self.store.touched(channel)
@@ -270,7 +271,6 @@ class Hub:
         return True
 
     def _take(self, channel: Channel, message: Message, data: bytes | None, sequence: int | None) -> None:
-        channel.last_seen = time.time()
         match message:
             case Chunk():
                 self._keep(channel, message, data, sequence or 0)
@@ -340,7 +340,7 @@ class Hub:
         """Let go of the oldest generation there is; when all are current ones, of rows of the largest."""
         old = [channel for channel in channels if channel.log.oldest >= 0]
         if old:
-            channel = min(old, key=lambda c: c.epoch + c.log.oldest)
+            channel = min(old, key=_oldest_taken)
         elif channels:
             channel = max(channels, key=lambda c: c.log.spare)
         else:
@@ -353,14 +353,15 @@ class Hub:
     def sweep(self, now: float | None = None) -> None:
         """Forget what is too old of processes of which nothing comes; called every few seconds where many come and go.
 
-        now: Unix seconds.
+        now: Unix seconds. The agents' clocks do not matter, which may be wrong.
         """
-        limit = int(((time.time() if now is None else now) - self.bounds.seconds) * 1e9)
+        now = time.time() if now is None else now
         for channel in self.channels():
             before = channel.log.size
-            channel.log.expire(limit - channel.epoch)
+            idle = now - channel.last_seen
+            channel.log.expire(channel.log.last_end - int((self.bounds.seconds - idle) * 1e9))
             self._count(channel.namespace, channel.log.size - before)
-            if channel.log.end == channel.log.begin and channel.last_seen * 1e9 < limit:
+            if channel.log.end == channel.log.begin and idle > self.bounds.seconds:
                 self.drop(channel)
 
     def drop(self, channel: Channel) -> None:
@@ -410,6 +411,11 @@ class Hub:
         finally:
             self._subscribers.discard(subscriber)
             subscriber.leave()
+
+
+def _oldest_taken(channel: Channel) -> float:
+    """Return about when the oldest generation was taken: by our clock, whatever that of its agent says."""
+    return channel.last_seen * 1e9 - (channel.log.last_end - channel.log.oldest)
 
 
 class Store(Protocol):

@@ -90,6 +90,11 @@ class Retention:
         return self._packets[-1].sequence if self._packets else -1
 
     @property
+    def last_end(self) -> int:
+        """When the last chunk ended, in ns since the epoch; 0 when there is none."""
+        return self._packets[-1].end if self._packets else 0
+
+    @property
     def spare(self) -> int:
         """How many chunks could still lose their rows."""
         return max(0, self.end - 1 - self.whole)

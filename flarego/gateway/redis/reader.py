@@ -71,6 +71,7 @@ class Reader:
         if not _ID.fullmatch(entry) or _number(entry.decode()) <= _number(link.entry):
             return
         link.entry = entry.decode()
+        link.channel.last_seen = max(link.channel.last_seen, _number(link.entry)[0] / 1000)
         try:
             data = (fields or {}).get(b"d", b"")
             raw_size = int((fields or {}).get(b"n", b"-1"))

@@ -63,7 +63,7 @@ class RedisStore:
     def troubles(self) -> Sequence[str]:
         """What is wrong now, in words."""
         late = ("Redis is slower than what comes in",) if self._late else ()
-        return (*self._health.troubles, *late)
+        return self._health.troubles or late
 
     @property
     def failures(self) -> int:
