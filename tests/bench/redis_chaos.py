@@ -15,12 +15,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
+from agent.gateways import Real
 from gateway.redis.replicas import Agent, Replicas, Viewer, history
 from gateway.redis.servers import Server
 from redis.asyncio import Redis
 
 from bench.common import arguments, cpu_seconds
-from agent.gateways import Real
 from bench.gateway import resident
 
 _ROW_BYTES = 47
@@ -93,11 +93,13 @@ class Chaos:
 
     async def _until(self, condition: Callable[[], bool]) -> float:
         began = time.monotonic()
-        while not condition() and time.monotonic() < began + _SETTLED_S:
+        while not condition() and time.monotonic() < began + _SETTLED_S:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         if not condition():
-            print("not settled:", [(a.info.process, a.sent, a.feed.spool.acknowledged, a.link.problem) for a in self.agents],
-                  [(v.process, max(v.seen, default=-1), v.moves) for v in self.viewers], flush=True)  # fmt: skip
+            for agent in self.agents:
+                print("not settled:", agent.info.process, agent.sent, agent.feed.spool.acknowledged, agent.link.problem)
+            for viewer in self.viewers:
+                print("not settled:", viewer.process, max(viewer.seen, default=-1), viewer.moves)
         return time.monotonic() - began
 
     async def _warned(self) -> str:
