@@ -17,7 +17,7 @@ from flarego.cli.main import flarego as verbs
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 STATIC = ROOT / "flarego" / "static"
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text() + (ROOT / "deployments" / "SETTINGS.md").read_text()
 PAGE = [p for p in sorted(STATIC.rglob("*")) if p.suffix in (".html", ".css", ".js", ".svg")]
 
 
