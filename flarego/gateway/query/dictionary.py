@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -23,11 +24,10 @@ class Dictionary:
 
     def __init__(self) -> None:
         self.book = Book()
-        self.stacks = BookStacks(self)
         self._strings: dict[str, int] = {}
         self._characters = 0
         self._groups: dict[_GroupKey, int] = {}
-        self._known_groups: list[Group] = []
+        self._reading = Reading(BookStacks(), [], [])
 
     @property
     def size(self) -> int:
@@ -57,32 +57,43 @@ class Dictionary:
         )
         return self._groups.setdefault(key, len(self._groups))
 
-    def translate(self, other: Dictionary) -> Numbers:
+    def translate(self, other: Reading) -> Numbers:
         """Return what the numbers of another dictionary stand for in this one."""
-        numbers = Numbers(self.book)
-        texts = array("I", [self._strings.setdefault(text, len(self._strings)) for text in other._strings])
-        frames, nodes = other.book.frames(0), other.book.nodes(1)
-        count = len(frames["flags"])
-        locations = {"count": b"\1" * count, "frame": array("I", range(count)).tobytes()}
-        columns = {"parent": nodes["parent"], "location": nodes["frame"]}
-        numbers.define(texts.tobytes(), frames, locations, columns)
+        numbers, stacks = Numbers(self.book), other.stacks
+        texts = array("I", [self._strings.setdefault(text, len(self._strings)) for text in stacks.texts])
+        locations = {"count": b"\1" * len(stacks.flags), "frame": array("I", range(len(stacks.flags))).tobytes()}
+        nodes = {"parent": stacks.parents[1:].tobytes(), "location": stacks.innermost[1:].tobytes()}
+        frames = {name: getattr(stacks, name).tobytes() for name in ("functions", "files", "lines")}
+        numbers.define(
+            texts.tobytes(),
+            {"function": frames["functions"], "file": frames["files"], "line": frames["lines"], "flags": stacks.flags},
+            locations,
+            nodes,
+        )
         groups: list[_GroupKey] = [
             (_frame(numbers, created_by), _frame(numbers, entry), labels, system)
-            for created_by, entry, labels, system in other._groups
+            for created_by, entry, labels, system in other.keys
         ]
         numbers.define_groups(array("I", [self._groups.setdefault(g, len(self._groups)) for g in groups]).tobytes())
         return numbers
 
-    def settle(self) -> None:
-        """Make all that is defined readable through `stacks` and `groups`. To be called where it is added to."""
-        self.stacks.settle([*islice(self._strings, self.stacks.n_strings, None)])
-        for key in [*islice(self._groups, len(self._known_groups), None)]:
-            created_by, entry = (self.stacks.frame(n) if n >= 0 else None for n in key[:2])
-            self._known_groups.append(Group(created_by, entry, dict(key[2]), key[3]))
+    def read(self) -> Reading:
+        """Return all that is defined now. What is defined later is not in it: it can be read in any thread.
 
-    @property
-    def groups(self) -> list[Group]:
-        return self._known_groups
+        To be called where definitions are added.
+        """
+        known = self._reading
+        stacks = known.stacks.grown(self.book, [*islice(self._strings, len(known.stacks.texts), None)])
+        if stacks is not known.stacks or len(self._groups) > len(known.keys):
+            new = [*islice(self._groups, len(known.keys), None)]
+            groups = [_group_of(stacks, key) for key in new]
+            self._reading = Reading(stacks, [*known.groups, *groups], [*known.keys, *new])
+        return self._reading
+
+
+def _group_of(stacks: BookStacks, key: _GroupKey) -> Group:
+    created_by, entry = (stacks.frame(number) if number >= 0 else None for number in key[:2])
+    return Group(created_by, entry, dict(key[2]), key[3])
 
 
 def _frame(numbers: Numbers, number: object) -> int:
@@ -90,71 +101,51 @@ def _frame(numbers: Numbers, number: object) -> int:
 
 
 class BookStacks(Stacks):
-    """The stacks of a dictionary, as model/profile.py reads them: a node is one frame."""
+    """The stacks of a dictionary, as model/profile.py reads them: a node is one frame. Never changes."""
 
-    def __init__(self, dictionary: Dictionary) -> None:
-        self._book = dictionary.book
-        self._texts: list[str] = []
+    def __init__(self) -> None:
+        self.texts: Sequence[str] = []
+        self.functions, self.files, self.lines = array("I"), array("I"), array("I")
+        """Of each frame: number of its function, its file, its line."""
+        self.flags = b""
+        self.parents, self.innermost = array("I"), array("I")
+        """Of each stack: its caller's, and the frame it adds to that; of the empty one 0."""
         self._known: list[Frame | None] = []
-        self._columns = {name: array("I") for name in ("function", "file", "line")}
-        self._flags = bytearray()
-        self._node_parents, self._node_frames = array("I"), array("I")
 
-    @property
-    def n_strings(self) -> int:
-        return len(self._texts)
-
-    def settle(self, new: list[str]) -> None:
-        """Read what is new in the book; `new`: the strings that are."""
-        self._texts += new
-        frames = self._book.frames(len(self._flags))
-        for name, column in self._columns.items():
-            column.frombytes(frames[name])
-        self._flags += frames["flags"]
-        self._known += [None] * len(frames["flags"])
-        nodes = self._book.nodes(len(self._node_parents))
-        self._node_parents.frombytes(nodes["parent"])
-        self._node_frames.frombytes(nodes["frame"])
+    def grown(self, book: Book, new: Sequence[str]) -> BookStacks:
+        """Return this with what is new in a book, `new` the strings that are; itself when nothing is."""
+        if len(self.flags) == book.n_frames and len(self.parents) == book.n_nodes and not new:
+            return self
+        frames, nodes, after = book.frames(len(self.flags)), book.nodes(len(self.parents)), BookStacks()
+        after.texts = [*self.texts, *new]
+        after.functions = self.functions + array("I", frames["function"])
+        after.files = self.files + array("I", frames["file"])
+        after.lines = self.lines + array("I", frames["line"])
+        after.flags = self.flags + frames["flags"]
+        after.parents = self.parents + array("I", nodes["parent"])
+        after.innermost = self.innermost + array("I", nodes["frame"])
+        after._known = self._known + [None] * len(frames["flags"])
+        return after
 
     def __len__(self) -> int:
-        return len(self._node_parents)
-
-    @property
-    def functions(self) -> array[int]:
-        """Of each frame, the number of its function's name."""
-        return self._columns["function"]
-
-    @property
-    def files(self) -> array[int]:
-        """Of each frame, the number of its file's name."""
-        return self._columns["file"]
-
-    @property
-    def parents(self) -> array[int]:
-        """Of each stack, its caller's."""
-        return self._node_parents
-
-    @property
-    def innermost(self) -> array[int]:
-        """Of each stack, the frame it adds to its caller's; of the empty one, 0."""
-        return self._node_frames
+        return len(self.parents)
 
     def text(self, number: int) -> str:
         """Return a string by its number."""
-        return self._texts[number]
+        return self.texts[number]
 
     def frame(self, number: int) -> Frame:
         """Return a frame by its number."""
         known = self._known[number]
         if known is None:
-            function, file, line = (column[number] for column in self._columns.values())
-            flags = self._flags[number]
-            texts = self._texts[function], self._texts[file]
-            known = self._known[number] = Frame(*texts, line, bool(flags & _INLINED), bool(flags & _INTERNAL))
+            flags = self.flags[number]
+            texts = self.texts[self.functions[number]], self.texts[self.files[number]]
+            known = Frame(*texts, self.lines[number], bool(flags & _INLINED), bool(flags & _INTERNAL))
+            self._known[number] = known
         return known
 
     def frames(self, node: int) -> tuple[Frame, ...]:
-        parents, numbers, known = self._node_parents, self._node_frames, self._known
+        parents, numbers, known = self.parents, self.innermost, self._known
         stack = []
         while node:
             number = numbers[node]
@@ -164,10 +155,20 @@ class BookStacks(Stacks):
         return tuple(stack)
 
     def own(self, node: int) -> tuple[Frame, ...]:
-        return (self.frame(self._node_frames[node]),) if node else ()
+        return (self.frame(self.innermost[node]),) if node else ()
 
     def parent(self, node: int) -> int:
-        return self._node_parents[node]
+        return self.parents[node]
 
     def define(self, chunk: Chunk) -> None:
         raise TypeError("a dictionary is defined by its generations")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a dictionary had defined at one time."""
+
+    stacks: BookStacks
+    groups: Sequence[Group]
+    keys: Sequence[_GroupKey]
+    """Of each group."""

@@ -123,7 +123,7 @@ def _names_only(stacks: BookStacks) -> Mapping[str, bytes]:
 
 def _strings(stacks: BookStacks) -> bytes:
     """The book of a flame graph knows strings by the numbers that they have already."""
-    return array("I", range(stacks.n_strings)).tobytes()
+    return array("I", range(len(stacks.texts))).tobytes()
 
 
 def _straight(stacks: BookStacks) -> tuple[Book, array[int]]:
@@ -194,12 +194,12 @@ def tree(flame: Flame, kept: Sequence[int]) -> Iterator[str]:
     @cache
     def names(function: int) -> str:
         texts = {"function": flame.text(function), "file": files[function]}
-        return json.dumps(texts, ensure_ascii=False)[:-1]
+        return json.dumps(texts, ensure_ascii=False, separators=(",", ":"))[:-1]
 
     def begin(node: int) -> str:
-        named = names(flame.function(node)) if node else '{"function": "", "file": ""'
-        weights = f'"total": {flame.totals[node]!r}, "self": {flame.own[node]!r}, "rest": {flame.rest[node]!r}'
-        return f'{named}, {weights}, "children": ['
+        named = names(flame.function(node)) if node else '{"function":"","file":""'
+        weights = f'"total":{flame.totals[node]!r},"self":{flame.own[node]!r},"rest":{flame.rest[node]!r}'
+        return f'{named},{weights},"children":['
 
     waiting: list[Iterator[int]] = [iter(kept[:1])]
     while waiting:

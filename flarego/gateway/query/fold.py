@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from flarego.gateway.channel import Channel
-from flarego.gateway.query.dictionary import Dictionary
+from flarego.gateway.query.dictionary import Dictionary, Reading
 from flarego.gateway.query.track import Block, Edge, Track
 from flarego.model.chunk import Chunk, ProcessInfo
 from flarego.model.merge import within
@@ -39,25 +39,27 @@ class Slice:
     n_chunks: int
     damaged: int
     """Of these, chunks that are left out because they contradict themselves."""
-    _pieces: Sequence[Block | _Read]
+    _pieces: Sequence[Block | _Read] = ()
+    _readings: Mapping[Dictionary, Reading] = field(default_factory=dict)
+    """What was defined by then."""
     _chunks: Sequence[bytes] = ()
     """When nothing was added up: the chunks, from the beginning of a generation."""
 
     def fold(self, check: Check) -> Profile:
         """Return the sum: what Profile.fold gives over the chunks. Raises whatever check raises."""
         pieces = self._read(check) if self._chunks else self._pieces
-        dictionaries = {id(piece.dictionary): piece.dictionary for piece in pieces}
-        into = next(iter(dictionaries.values())) if len(dictionaries) == 1 else Dictionary()
-        translations = {key: into.translate(known) for key, known in dictionaries.items() if known is not into}
+        readings = _readings(pieces) if self._chunks else self._readings
+        into, translations = Dictionary(), dict[Dictionary, Numbers]()
+        if len(readings) > 1:
+            translations = {known: into.translate(reading) for known, reading in readings.items()}
         table = RowTable()
         for piece in pieces:
             check()
-            table.merge(_table(piece, check), translations.get(id(piece.dictionary)))
-        if translations or self._chunks or not pieces:
-            into.settle()
+            table.merge(_table(piece, check), translations.get(piece.dictionary))
+        reading = next(iter(readings.values())) if len(readings) == 1 else into.read()
         rows = RowReader(self.info).read(table.columns())
         check()
-        return Profile(self.info, self.start, self.end, rows, into.groups, into.stacks)
+        return Profile(self.info, self.start, self.end, rows, reading.groups, reading.stacks)
 
     def _read(self, check: Check) -> Sequence[Block]:
         """Add up what was not."""
@@ -100,12 +102,14 @@ def take(channel: Channel, info: ProcessInfo, track: Track | None, start: int, e
     first, last = track.find(start, end)
     first = max(first, channel.log.begin)
     if first >= last:
-        return Slice(info, start, end, 0, 0, ())
+        return Slice(info, start, end, 0, 0)
     bounds = track.span(first, last)
     pieces = [_held(channel, piece) for piece in track.cover(first, last)]
-    for dictionary in {id(piece.dictionary): piece.dictionary for piece in pieces}.values():
-        dictionary.settle()
-    return Slice(info, *bounds, last - first, track.damaged(first, last), pieces)
+    return Slice(info, *bounds, last - first, track.damaged(first, last), pieces, _readings(pieces))
+
+
+def _readings(pieces: Sequence[Block | _Read]) -> Mapping[Dictionary, Reading]:
+    return {dictionary: dictionary.read() for dictionary in dict.fromkeys(piece.dictionary for piece in pieces)}
 
 
 def _held(channel: Channel, piece: Block | Edge) -> Block | _Read:
@@ -123,9 +127,10 @@ def _take_chunks(channel: Channel, info: ProcessInfo, start: int, end: int) -> S
     ends = [packet.end for packet in packets]
     first, last = bisect_right(ends, start), min(bisect_left(ends, end) + 1, len(packets))
     if first >= last:
-        return Slice(info, start, end, 0, 0, ())
+        return Slice(info, start, end, 0, 0)
     start, end = max(start, ends[first - 1] if first else 0), min(end, ends[last - 1])
     begin = first
     while begin and packets[begin - 1].generation == packets[first].generation:
         begin -= 1
-    return Slice(info, start, end, last - first, 0, (), [packet.data for packet in packets[begin:last]])
+    chunks = [packet.data for packet in packets[begin:last]]
+    return Slice(info, start, end, last - first, 0, _chunks=chunks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from flarego.gateway.channel import Channel
 from flarego.gateway.hub import Hub
 from flarego.gateway.pyramid import Pyramid
+from flarego.gateway.query.flame import Flame
 from flarego.gateway.query.fold import take
 from flarego.gateway.query.track import BLOCK_NS, MAX_SERIES
 from flarego.gateway.retention import Bounds, Retention
@@ -195,6 +197,30 @@ def test_no_weight_breaks_the_sum() -> None:
     expected = reference([first], 0, 1 << 62)
     assert expected is not None
     assert sum(row.wall for row in folded.rows) == sum(row.wall for row in expected.rows)
+
+
+def test_what_was_taken_does_not_change_whatever_comes() -> None:
+    program = Program(stacks=20, generation=30, churn=10)
+    pyramid = Pyramid()
+    chunks = [program.chunk() for _ in range(100)]
+    hub, channel = published(chunks, pyramid)
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(40):
+            end = len(chunks) * PERIOD_NS
+            slice_ = take(channel, INFO, pyramid.track(channel), end // 3, end)
+            folding = threads.submit(lambda slice_=slice_: [slice_.fold(lambda: None) for _ in range(3)])
+            known = len(chunks)
+            for _ in range(12):
+                chunks.append(program.chunk())
+                hub.publish(chunks[-1])
+                take(channel, INFO, pyramid.track(channel), 0, end)
+            expected = reference(chunks[:known], end // 3, end)
+            assert expected is not None
+            for folded in (*folding.result(), slice_.fold(lambda: None)):
+                assert meaning(folded) == meaning(expected)
+                for invert in (False, True):
+                    flame = Flame(folded, "wall", invert=invert, depth=384, check=lambda: None)
+                    assert flame.totals[0] == sum(row.wall for row in folded.rows)
 
 
 def test_a_trimmed_log_leaves_nothing_behind() -> None:
