@@ -9,7 +9,7 @@ from aiohttp import web
 
 from flarego.gateway.auth import Scope
 from flarego.gateway.clips import Replay, add_clips
-from flarego.gateway.guard import LOGIN_PAGE, TRUST, answer, guard, refused
+from flarego.gateway.guard import LOGIN_PAGE, TRUST, answer, guard, mark, refused
 from flarego.gateway.hub import Hub
 from flarego.gateway.policy import PUBLIC, Rule, add_route
 from flarego.gateway.stream import add_stream
@@ -40,6 +40,7 @@ def make_app(
     """Return the application. It serves the files below `static` that are there now; each part adds its routes."""
     app = web.Application(middlewares=[answer, guard], client_max_size=trust.meter.limits.request_bytes or 1 << 40)
     app[TRUST] = trust
+    app.on_response_prepare.append(mark)
     app[FILES] = {
         path.relative_to(static).as_posix(): path
         for path in static.rglob("*")

@@ -15,6 +15,7 @@ from aiohttp import web
 from flarego.errors import FlareError
 from flarego.gateway.auth import Credentials, Forbidden, Principal, Scope, Unauthenticated, bearer
 from flarego.gateway.auth.principal import NOBODY
+from flarego.gateway.cors import allow, is_preflight, preflight
 from flarego.gateway.headers import SECURITY, policy
 from flarego.gateway.limits import LimitReached
 from flarego.gateway.policy import (
@@ -35,6 +36,7 @@ REQUEST_ID = web.RequestKey("request_id", str)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _STATUS: Mapping[type[FlareError], int] = {Unauthenticated: 401, Forbidden: 403, BadNamespace: 400, LimitReached: 429}
+_NAMED = "use the URL that flarego printed; names of a proxy are told to a gateway with --allowed-hosts"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logging.getLogger(__name__)
 
@@ -102,9 +104,11 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let through only what comes from where we listen, and what the policy allows to whoever asks."""
     trust = request.app[TRUST]
     if not trust.site.knows_host(request.host, _own_address(request)):
-        return refused(403, "this Host is not where flarego listens", "use the URL that flarego printed")
+        return refused(403, "this Host is not where flarego listens", _NAMED)
     if not trust.site.knows_origin(request.headers.get("Origin"), request.host):
-        return refused(403, "a page from another origin may not use flarego", "use the URL that flarego printed")
+        return refused(403, "a page from another origin may not use flarego", _NAMED)
+    if is_preflight(request) and request.headers.get("Origin") in trust.site.origins:
+        return preflight()
     if request.method not in _SAFE and _forged(request):
         return refused(403, "a change needs a page of ours, or a token", "send Authorization: Bearer TOKEN")
     request[NAMESPACE] = DEFAULT_NAMESPACE
@@ -218,6 +222,15 @@ async def _cleaned(request: web.Request, principal: Principal) -> web.Response:
     return response
 
 
+async def mark(request: web.Request, response: web.StreamResponse) -> None:
+    """Put on every answer, streams too, which request it was, and whether a page of another origin may read it."""
+    if REQUEST_ID in request:
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
+    origin = request.headers.get("Origin")
+    if origin is not None and origin in request.app[TRUST].site.origins:
+        allow(response, origin)
+
+
 async def set_cookie(request: web.Request, response: web.StreamResponse, principal: Principal) -> None:
     """Give a browser a cookie for the token it showed. Raises Unauthenticated."""
     trust = request.app[TRUST]
@@ -230,7 +243,9 @@ def _no_token(request: web.Request, error: Unauthenticated) -> web.Response:
     if "text/html" not in request.headers.get("Accept", ""):
         return _answer_to(error)
     page = request.app.get(LOGIN_PAGE)
-    if page is not None and request.path == "/" and request.app[TRUST].authenticator.login():
+    if page is not None and request.app[TRUST].authenticator.login():
+        if request.path != "/":
+            return _answer_to(error)
         return web.Response(status=401, body=page.read_bytes(), content_type="text/html", charset="utf-8")
     headers = {"Content-Security-Policy": policy(_STYLE), "WWW-Authenticate": "Bearer"}
     return web.Response(status=401, text=_NO_TOKEN, content_type="text/html", headers=headers)

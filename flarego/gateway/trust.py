@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from dataclasses import dataclass, field
 
 from flarego.config import GatewaySettings
 from flarego.gateway.audit import NO_AUDIT, Audit, AuditFile
 from flarego.gateway.auth.chain import Chain, authenticator_for
 from flarego.gateway.auth.lease import Leases
-from flarego.gateway.auth.principal import NOBODY, Credentials, Entrance, Principal, Unauthenticated
+from flarego.gateway.auth.principal import EVERYTHING, NOBODY, Credentials, Entrance, Principal, Unauthenticated
 from flarego.gateway.auth.proxy import Proxies
 from flarego.gateway.auth.session import Shelf
 from flarego.gateway.auth.site import LOCAL, Site, hosts_for, split_host
@@ -20,6 +21,7 @@ from flarego.gateway.policy import Rule, check
 from flarego.overhead import new_registry
 from flarego.wire.prometheus import Registry
 
+_OPERATOR = Principal("SIGHUP", "local", EVERYTHING)
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +62,7 @@ class Trust:
             self.audit.reopen()
         self.authenticator = authenticator
         self._take(settings, host)
+        self.audit.write(_OPERATOR, "reload", "settings", "", "", "allowed")
 
     async def authenticate(self, credentials: Credentials, action: str = "", request_id: str = "") -> Principal:
         """Return who asks. Raises Unauthenticated, LimitReached where there were too many failures."""
@@ -87,7 +90,8 @@ class Trust:
         request_id: str = "",
     ) -> None:
         """Ask the policy, and write it down. Raises Forbidden."""
-        check(principal, rule, namespace, action, target, audit=self.audit, peer=peer, request_id=request_id)
+        number = request_id or secrets.token_hex(8)
+        check(principal, rule, namespace, action, target, audit=self.audit, peer=peer, request_id=number)
 
     def holds(self, principal: Principal) -> bool:
         return not principal.expired() and self.authenticator.holds(principal)

@@ -96,9 +96,16 @@ async def test_allowed_hosts_and_origins_are_let_in_and_no_others(tmp_path: Path
         token = served.token()
         for host, status in (("flare.example", 200), ("localhost:1", 200), ("x.example", 403)):
             assert (await served.ask("/api/v1/processes", token, headers={"Host": host})).status == status
+        asked = {"Access-Control-Request-Method": "POST", "Origin": "https://tools.example"}
+        before = await served.ask("/v1/profiles", method="OPTIONS", headers=asked)
+        assert (before.status, before.headers["Access-Control-Allow-Origin"]) == (204, "https://tools.example")
+        assert "Access-Control-Allow-Credentials" not in before.headers
+        refused = await served.ask("/v1/profiles", method="OPTIONS", headers=asked | {"Origin": "https://evil.example"})
+        assert refused.status == 403 and "Access-Control-Allow-Origin" not in refused.headers
         for origin in ("https://tools.example", "https://tools.example.evil", "http://tools.example"):
             answer = await served.ask("/api/v1/processes", token, headers={"Origin": origin})
             assert answer.status == (200 if origin == "https://tools.example" else 403)
+            assert answer.headers.get("Access-Control-Allow-Origin") == (origin if answer.status == 200 else None)
 
 
 @pytest.mark.parametrize(
