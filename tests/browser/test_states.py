@@ -223,3 +223,20 @@ def pack(message: dict[str, Any]) -> bytes:
 
     packed: bytes = msgpack.packb(message)
     return packed
+
+
+def test_what_the_gateway_warns_of_is_said_until_it_was_read_or_is_over(view: View, stage: Stage) -> None:
+    stage.prepare(Source(), 20)
+    view.open(stage.url)
+    notice = "document.querySelector('fg-notice')"
+    assert view.ask(f"{notice}.hidden")
+    stage.say({"type": "notice", "warnings": ["Redis is away: kept in memory only", "<b>x</b>"]})
+    view.until(f"!{notice}.hidden")
+    assert "Redis is away: kept in memory only; <b>x</b>." in view.text("fg-notice")
+    view.shot("warning")
+    view.page.click("fg-notice button")
+    view.until(f"{notice}.hidden")
+    stage.say({"type": "notice", "warnings": ["Redis is slow"]})
+    view.until(f"!{notice}.hidden")
+    stage.say({"type": "notice", "warnings": []})
+    view.until(f"{notice}.hidden")

@@ -36,7 +36,8 @@ export const VERSION = 1;
  *   processors: Processor[] | null, sampler: Record<string, number>}} Chunk
  * @typedef {{type: "gone", process: string, at: number, why: string}} Gone
  * @typedef {{type: "gap", process: string, from: number, to: number}} Gap
- * @typedef {Process | Chunk | Gone | Gap} Message
+ * @typedef {{type: "notice", process: "", warnings: string[]}} NoticeMessage of the gateway itself: all there is to warn of
+ * @typedef {Process | Chunk | Gone | Gap | NoticeMessage} Message
  * @typedef {Record<string, unknown>} Raw
  */
 
@@ -54,6 +55,7 @@ const MAX_STRING = 4096;
 const MAX_EVENTS = 1000;
 const MAX_WAITS = 200;
 const MAX_PROCESSORS = 4096;
+const MAX_WARNINGS = 16;
 /** Of one list: ours have 4,096, those that left after a gap more. */
 const MAX_MEMBERS = 1 << 17;
 const NOTHING = new Uint8Array(0);
@@ -330,6 +332,7 @@ function message(value) {
     case "chunk": return chunk(map);
     case "gone": return { type: "gone", process: text(map.process), at: number(map.at), why: text(map.why) };
     case "gap": return { type: "gap", process: text(map.process), from: number(map.from), to: number(map.to) };
+    case "notice": return { type: "notice", process: "", warnings: list(map.warnings).slice(0, MAX_WARNINGS).map(text) };
     default: return null;
   }
 }

@@ -100,6 +100,8 @@ export class Store {
     return plural(this.process.value?.task ?? "goroutine");
   }
   fleet = new Fleet();
+  /** What the gateway warns of, in words; "" for nothing. */
+  warnings = new Signal("");
 
   /** @type {Search | null} */
   #search = null;
@@ -122,6 +124,7 @@ export class Store {
     if (message.type === "process") this.#meet(message);
     else if (message.type === "gone") this.gone.value = { at: message.at, why: message.why };
     else if (message.type === "chunk") this.#take(message, now);
+    else if (message.type === "notice") this.warnings.value = message.warnings.join("; ");
     // A `gap` needs no answer: the next chunk's sequence tells the same, also after a reconnection.
   }
 

@@ -4,7 +4,7 @@ import { h, setText, show } from "../core/dom.js";
 import { clock, duration } from "../model/format.js";
 import { FgElement } from "./base.js";
 
-/** @typedef {{kind: "" | "wait" | "bad" | "gone", title: string, text: string, action?: string}} Notice */
+/** @typedef {{kind: "" | "wait" | "bad" | "gone" | "warn", title: string, text: string, action?: string}} Notice */
 
 /** A remark as a sentence. @param {string} remark */
 function sentence(remark) {
@@ -14,11 +14,13 @@ function sentence(remark) {
 
 class NoticeElement extends FgElement {
   #timer = 0;
+  /** The warning that was read. */
+  #dismissed = "";
 
   build() {
     this.head = h("strong");
     this.text = h("span", { class: "notice-text" });
-    this.button = h("button", { type: "button", onclick: () => this.dispatchEvent(new CustomEvent("fg-reconnect", { bubbles: true })) });
+    this.button = h("button", { type: "button", onclick: () => this.act() });
     this.append(h("div", { class: "notice-box", role: "status" }, this.head, this.text, this.button));
   }
 
@@ -30,6 +32,13 @@ class NoticeElement extends FgElement {
   disconnectedCallback() {
     super.disconnectedCallback();
     clearInterval(this.#timer);
+  }
+
+  /** Does what the button says. */
+  act() {
+    if (this.dataset.kind !== "warn") return void this.dispatchEvent(new CustomEvent("fg-reconnect", { bubbles: true }));
+    this.#dismissed = this.store.warnings.peek();
+    this.show();
   }
 
   /** @returns {Notice} */
@@ -85,6 +94,8 @@ class NoticeElement extends FgElement {
         ? { kind: "wait", title: "Connecting", text: "Waiting for flarego to say what it watches." }
         : { kind: "wait", title: `Reading ${process.name}`, text: "The first stacks come within a second." };
     }
+    const warnings = store.warnings.value;
+    if (warnings !== "" && warnings !== this.#dismissed) return { kind: "warn", title: "The gateway warns", text: sentence(warnings), action: "Dismiss" };
     return { kind: "", title: "", text: "" };
   }
 
