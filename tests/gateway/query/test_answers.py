@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from flarego.model.names import package_of
 from flarego.model.profile import Profile, Row
 from flarego.wire.clip import Clip
 from gateway.query.conftest import Api
-from gateway.query.programs import INFO, PERIOD_NS
+from gateway.query.programs import INFO, PERIOD_NS, Program
 
 FLAME = f"processes/{INFO.process}/flame"
 END = 400 * PERIOD_NS
@@ -207,6 +208,21 @@ async def test_a_difference_is_that_of_the_model(api: Api, chunks: list[Chunk]) 
     assert [c["change"] for c in answer["stacks"]] == pytest.approx([c.wall.change for c in expected.places[:200]])
     same = await api.one("diff", base=INFO.process, base_from="-20s", **{"from": "-20s"})
     assert {change["verdict"] for change in same["stacks"]} == {"same"}
+
+
+async def test_two_processes_are_compared(api: Api, chunks: list[Chunk]) -> None:
+    other = Program(stacks=60, seed=2, info=replace(INFO, process="other", epoch=INFO.epoch + 10**12))
+    theirs = list(other.chunks(100))
+    api.gateway.hub.publish(other.info)
+    for chunk in theirs:
+        api.gateway.hub.publish(chunk)
+    answer = await api.one("diff", base="other", base_from="-10s", **{"from": "-10s"})
+    assert (answer["before"]["process"], answer["after"]["process"]) == ("other", INFO.process)
+    before = Profile.fold(other.info, within(theirs, 10_000_000_000, 20_000_000_000))
+    expected = compare(before, fold(chunks, END - 10_000_000_000))
+    assert answer["busy"]["before"] == pytest.approx(expected.busy.before)
+    assert answer["busy"]["after"] == pytest.approx(expected.busy.after)
+    assert answer["before"]["start"] == other.info.epoch + 10_000_000_000
 
 
 async def test_events_are_those_of_the_span(api: Api, chunks: list[Chunk]) -> None:
