@@ -15,6 +15,8 @@ from flarego.wire.codec import decode, encode
 
 RETENTION_S = 15 * 60
 RETENTION_BYTES = 256 << 20
+PACKET = 256
+"""Bytes that a packet takes besides its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Retention:
         self.begin = 0
         self.whole = 0
         self.size = 0
+        """Bytes of memory, about."""
 
     @property
     def end(self) -> int:
@@ -111,7 +114,7 @@ class Retention:
             self._starts.append(self.end)
         self._packets.append(Packet(chunk.generation, chunk.sequence, chunk.end, self._written, data, number))
         self._written += len(data)
-        self.size += len(data)
+        self.size += len(data) + PACKET
         self._trim()
 
     def _trim(self) -> None:
@@ -149,7 +152,7 @@ class Retention:
     def _forget_generation(self) -> None:
         self._starts.popleft()
         count = self._starts[0] - self.begin
-        self.size -= sum(len(packet.data) for packet in self._packets[:count])
+        self.size -= sum(len(packet.data) + PACKET for packet in self._packets[:count])
         del self._packets[:count]
         self.begin += count
         self.whole = max(self.whole, self.begin)

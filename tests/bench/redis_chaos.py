@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 from bench.common import arguments, cpu_seconds
 from bench.gateway import resident
 
-_ROW_BYTES = 47
+_ROWS, _ROW_BYTES = 30, 47
 _STEADY_S = 5.0
 _SETTLED_S = 60.0
 
@@ -37,8 +37,8 @@ class Chaos:
         self.replicas = Replicas(folder, self.server.url).start()
         one, other = self.replicas.gateways
         orders = [(one, other), (other, one)]
-        rows = kilobytes * 1024 // _ROW_BYTES
-        self.agents = [Agent(n, orders[n % 2], rate, rows) for n in range(agents)]
+        filling = max(0, kilobytes * 1024 - _ROWS * _ROW_BYTES)
+        self.agents = [Agent(n, orders[n % 2], rate, _ROWS, filling) for n in range(agents)]
         self.viewers = [
             Viewer(orders[n // 2 % 2], agent.info.process, agent.source)
             for n, agent in zip(range(viewers), self.agents * viewers, strict=False)

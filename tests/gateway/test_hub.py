@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from wire.streams import INFO, Reader, Source
 
 from flarego.gateway.hub import Hub, Lag, Subscriber
-from flarego.gateway.retention import Bounds
-from flarego.model.chunk import Gap, Gone, Notice
+from flarego.gateway.retention import PACKET, Bounds
+from flarego.model.chunk import Gap, Gone, Notice, ProcessInfo
 from flarego.wire.codec import decode
 
 
@@ -255,7 +255,7 @@ def test_a_process_watched_anew_begins_afresh(hub: Hub, source: Source) -> None:
     assert reader.info == again and list(reader.meanings) == [0]
 
 
-@pytest.mark.parametrize("bounds", [Bounds(namespace=20_000), Bounds(total=20_000)])
+@pytest.mark.parametrize("bounds", [Bounds(namespace=40_000), Bounds(total=40_000)])
 def test_what_all_processes_keep_is_bounded(bounds: Bounds) -> None:
     hub, sources = Hub(bounds), {name: Source(seed) for seed, name in enumerate(("1-1", "2-2", "3-3"))}
     for name in sources:
@@ -265,7 +265,7 @@ def test_what_all_processes_keep_is_bounded(bounds: Bounds) -> None:
             if n % 20 == 0:
                 source.begin_generation()
             hub.publish(replace(source.chunk(), process=name))
-        assert hub.size <= 20_000
+        assert hub.size <= 40_000
         assert hub.size == sum(channel.log.size for channel in hub.channels()) == hub.sizes()["default"]
     with hub.subscribe(900) as late:
         readers: dict[str, Reader] = {name: Reader() for name in sources}
@@ -274,6 +274,56 @@ def test_what_all_processes_keep_is_bounded(bounds: Bounds) -> None:
             assert message is not None
             readers[message.process].feed(data)
     assert all(reader.meanings for reader in readers.values())
+
+
+happenings = st.lists(
+    st.tuples(st.sampled_from(["chunk", "generation", "wait", "anew", "again"]), st.integers(0, 3)), max_size=80
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(happenings, st.integers(3_000, 20_000), st.integers(3_000, 20_000))
+def test_what_is_kept_is_counted_exactly_whatever_happens(
+    happenings: list[tuple[str, int]], namespace_bytes: int, total: int
+) -> None:
+    hub = Hub(Bounds(seconds=60, namespace=namespace_bytes, total=total))
+    places = [("a", "1-1"), ("a", "2-2"), ("b", "1-1"), ("b", "3-3")]
+    sources, epochs, numbers = [Source(n) for n in range(4)], [INFO.epoch] * 4, [0] * 4
+    now = time.time()
+    with hub.subscribe(namespace="a", processes=["1-1"]) as subscriber:
+        reader = Reader()
+        for what, n in happenings:
+            namespace, process = places[n]
+            match what:
+                case "generation":
+                    sources[n].begin_generation()
+                case "wait":
+                    now += 25
+                    hub.sweep(now)
+                case "anew":
+                    sources[n], epochs[n], numbers[n] = Source(n), epochs[n] + 1, 0
+                case "again":
+                    chunk = replace(sources[n].chunk(), process=process)
+                    assert not hub.publish(chunk, namespace=namespace, sequence=0)
+                    sources[n].begin_generation()  # it was lost, with what it defined
+                case "chunk":
+                    channel = hub.meet(replace(INFO, process=process, epoch=epochs[n]), namespace)
+                    if channel.log.end == channel.log.begin and sources[n].sequence:
+                        sources[n].begin_generation()
+                    numbers[n] += 1
+                    chunk = replace(sources[n].chunk(), process=process)
+                    assert hub.publish(chunk, namespace=namespace, sequence=channel.last + 1)
+                    assert channel.durable == channel.last
+            for channel in hub.channels():
+                log = channel.log
+                assert log.size == sum(len(log[i].data) + PACKET for i in range(log.begin, log.end))
+            assert hub.size == sum(channel.log.size for channel in hub.channels()) == sum(hub.sizes().values())
+            assert hub.size <= total or all(not channel.log.spare for channel in hub.channels())
+            for data in taken(subscriber):
+                message = decode(data)
+                if isinstance(message, ProcessInfo):  # told again when all of it had been forgotten
+                    reader = Reader()
+                reader.feed(data)
 
 
 def test_what_is_too_old_goes_though_nothing_comes(hub: Hub, source: Source) -> None:

@@ -14,7 +14,7 @@ from flarego.gateway.redis.keys import Keys, keys_of
 from flarego.gateway.redis.script import Appended, Outcome
 from flarego.gateway.redis.segment import WHOLE
 
-BACKLOG = 32 << 20
+BACKLOG = 8 << 20
 """Bytes of one process that are still written when Redis has been away; what is older stays in memory only."""
 NOTHING = "0-0"
 """Before the first entry of a stream."""

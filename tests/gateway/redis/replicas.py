@@ -53,13 +53,13 @@ class Replicas:
 class Agent(threading.Thread):
     """The real agent's link, and random chunks that know what they mean."""
 
-    def __init__(self, number: int, gateways: Sequence[Real], rate: float, rows: int = 3) -> None:
+    def __init__(self, number: int, gateways: Sequence[Real], rate: float, rows: int = 3, filling: int = 0) -> None:
         super().__init__(daemon=True)
         self.info = replace(INFO, process=f"{INFO.process}-{number}")
         self.source = Source(seed=number)
         self.worst = 0.0
         """The longest that nothing more was acknowledged, in seconds."""
-        self._interval, self._rows = 1 / rate, rows
+        self._interval, self._shape = 1 / rate, {"rows": rows, "filling": filling}
         self._over = threading.Event()
         addresses = Addresses([Gateway("127.0.0.1", gateway.port) for gateway in gateways])
         self.link = Link(Terms(addresses, None, Token(gateways[0].token_file), "", f"agent {number}"))
@@ -78,7 +78,7 @@ class Agent(threading.Thread):
             due += self._interval
             if self.source.sequence % GENERATION_CHUNKS == 0:
                 self.source.begin_generation()
-            self.feed.publish(replace(self.source.chunk(rows=self._rows), process=self.info.process))
+            self.feed.publish(replace(self.source.chunk(**self._shape), process=self.info.process))
             now = time.monotonic()
             if self.feed.spool.acknowledged > acknowledged:
                 acknowledged, since = self.feed.spool.acknowledged, now
