@@ -32,6 +32,7 @@ async def _login(request: web.Request) -> web.Response:
         return refused(400, "there is no token in that", 'send {"token": "flg_…"}')
     shown = Credentials(token, "", request.remote or "", request.headers)
     principal = await trust.authenticate(shown, "login", request[REQUEST_ID])
+    await trust.authenticator.leave(credentials_of(request))  # of whoever was logged in there before
     response = web.Response(status=204)
     await set_cookie(request, response, principal)
     trust.audit.write(principal, "login", "session", "", peer_of(request), "allowed", request_id=request[REQUEST_ID])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import socket
 from dataclasses import dataclass, field
 
 from flarego.config import GatewaySettings
 from flarego.gateway.audit import NO_AUDIT, Audit, AuditFile
-from flarego.gateway.auth.chain import Chain, authenticator_for
+from flarego.gateway.auth.chain import Anybody, Chain, authenticator_for
 from flarego.gateway.auth.lease import Leases
 from flarego.gateway.auth.principal import EVERYTHING, NOBODY, Credentials, Entrance, Principal, Unauthenticated
 from flarego.gateway.auth.proxy import Proxies
@@ -124,6 +125,8 @@ class Trust:
 
     def _take(self, settings: GatewaySettings, host: str) -> None:
         hosts = frozenset(hosts_for(host))
+        if isinstance(self.authenticator, Anybody) and not hosts:
+            hosts = LOCAL | {socket.gethostname().lower()}  # nothing else keeps out a page whose name was rebound
         if settings.allowed_hosts:
             hosts |= LOCAL | {split_host(name) for name in settings.allowed_hosts}
         self.site = Site(hosts, frozenset(settings.allowed_origins))

@@ -141,4 +141,4 @@ async def test_only_the_clips_that_were_named(replaying: Client, path: str) -> N
 
 
 async def test_live_says_so(client: Client) -> None:
-    assert await (await client.get("/session")).json() == {"mode": "live"}
+    assert await (await client.get("/session")).json() == {"mode": "live", "fleet": False, "user": ""}

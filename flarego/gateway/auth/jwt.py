@@ -11,6 +11,8 @@ from flarego.gateway.auth.keys import KeySource
 from flarego.gateway.auth.principal import Principal, Unauthenticated
 
 _MAX = 16 << 10
+_ABSURD = (ValueError, TypeError, OverflowError, RecursionError)
+"""What a token brings forth in which there are times beyond all numbers, or brackets without end."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class JwtVerifier:
             raise Unauthenticated("that token is too long")
         try:
             header = jwt.get_unverified_header(token)
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, *_ABSURD):
             raise Unauthenticated("that is no JWT") from None
         kid = header.get("kid")
         keys = await self.keys.find(str(header.get("alg")), kid if isinstance(kid, str) else None)
@@ -51,7 +53,7 @@ class JwtVerifier:
                 return self._principal(self._decode(token, key.key, key.algorithm))
             except jwt.InvalidSignatureError:
                 problem = "nobody we know has signed that token"
-            except jwt.PyJWTError as e:
+            except (jwt.PyJWTError, *_ABSURD) as e:
                 raise Unauthenticated(_told(e)) from None
         raise Unauthenticated(problem)
 

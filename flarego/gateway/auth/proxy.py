@@ -38,7 +38,7 @@ class Proxies:
 
     def address(self, peer: str, headers: Mapping[str, str]) -> str:
         """Return where a request really comes from: the last address that no proxy of ours wrote."""
-        forwarded = headers.get("X-Forwarded-For", "").split(",")
+        forwarded = ",".join(_all(headers, "X-Forwarded-For")).split(",")
         while self.know(peer) and forwarded:
             shown = forwarded.pop().strip()
             try:
@@ -86,9 +86,14 @@ class ProxyHeader:
         return Principal(name, "proxy", joined(granted), key=f"proxy:{name}")
 
 
+def _all(headers: Mapping[str, str], name: str) -> list[str]:
+    """Return every header of that name, in order: a proxy may have added its own to one that was there."""
+    return list(headers.getall(name, [])) if hasattr(headers, "getall") else [headers.get(name, "")]
+
+
 def _only(headers: Mapping[str, str], name: str) -> str:
     """Return the header. One that is there twice is not all of the proxy's making. Raises Unauthenticated."""
-    values = headers.getall(name, []) if hasattr(headers, "getall") else [headers.get(name, "")]
+    values = _all(headers, name)
     if len(values) > 1:
         raise Unauthenticated(f"there is more than one {name}", remedy="let the proxy replace the header")
     return values[0].strip() if values else ""

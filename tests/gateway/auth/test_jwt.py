@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -22,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flarego.errors import BadSettings
 from flarego.gateway.auth.fetch import fetcher
@@ -29,6 +32,7 @@ from flarego.gateway.auth.jwt import Claims, JwtVerifier
 from flarego.gateway.auth.keys import (
     RETRY_S,
     FileKeys,
+    Key,
     PublishedKeys,
     jwks_keys,
     parse_jwks,
@@ -149,6 +153,39 @@ async def test_clocks_may_differ_by_the_leeway_and_no_more(tmp_path: Path) -> No
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b", "a.b.c", "é.é.é", "x" * 20_000, "eyJ" * 1000])
 async def test_what_is_no_token_is_refused(tmp_path: Path, token: str) -> None:
     await refusal(verifier(tmp_path), token) if token else None
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text() | st.integers())
+NAMES = st.sampled_from(["exp", "iss", "aud", "nbf", "iat", "ns", "scope", "sub", "jti", "x"])
+
+
+@given(st.dictionaries(NAMES, VALUES) | VALUES, VALUES)
+async def test_nothing_that_is_signed_or_not_makes_us_stumble(payload: object, alg: object) -> None:
+    believer = JwtVerifier(_Secret(), CLAIMS)
+    for header in ({"alg": alg}, {"alg": "HS256", "kid": alg}, alg):
+        signed = f"{_part(header)}.{_part(payload)}"
+        mac = hmac.new(SECRET.encode(), signed.encode(), hashlib.sha256).digest()
+        with contextlib.suppress(Unauthenticated):
+            await believer.authenticate(f"{signed}.{_b64(mac)}")
+
+
+@pytest.mark.parametrize("exp", ["1e999", "9" * 400, "-1e999", "NaN", "[[[[" + "]]]]"])
+async def test_times_beyond_all_numbers_are_refused(tmp_path: Path, exp: str) -> None:
+    header, body = _part({"alg": "HS256"}), _b64(f'{{"iss": "{ISSUER}", "aud": "flarego", "exp": {exp}}}'.encode())
+    mac = hmac.new(SECRET.encode(), f"{header}.{body}".encode(), hashlib.sha256).digest()
+    await refusal(verifier(tmp_path), f"{header}.{body}.{_b64(mac)}")
+
+
+async def test_a_key_that_a_token_brings_along_is_not_used(tmp_path: Path) -> None:
+    theirs = ec.generate_private_key(ec.SECP256R1())
+    claims = {"iss": ISSUER, "aud": "flarego", "exp": time.time() + 60, "ns": "*", "scope": "admin"}
+    brought = {"jwk": jwk(theirs, None), "jku": "http://127.0.0.1:9/keys", "x5u": "http://127.0.0.1:9/"}
+    await refusal(verifier(tmp_path, EC), jwt.encode(claims, theirs, "ES256", headers=brought))
+
+
+class _Secret:
+    async def find(self, algorithm: str, kid: str | None) -> list[Key]:
+        return [Key(SECRET.encode(), "HS256")] if algorithm == "HS256" else []
 
 
 @pytest.mark.parametrize("part", range(3))

@@ -75,6 +75,11 @@ def test_where_a_request_comes_from_is_what_no_proxy_of_ours_wrote(peer: str, fo
     assert HERE.address(peer, {"X-Forwarded-For": forwarded}) == address
 
 
+def test_a_header_that_was_there_before_the_proxys_own_says_nothing() -> None:
+    headers = CIMultiDict([("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-For", "203.0.113.9")])
+    assert HERE.address("10.0.0.1", headers) == "203.0.113.9"
+
+
 async def test_over_http_it_is_a_person_and_the_audit_log_says_from_where(tmp_path: Path) -> None:
     async with serve(
         tmp_path, proxy_from=["127.0.0.1"], proxy_header="X-User", proxy_groups_header="X-Groups", proxy_grants=GRANTS

@@ -46,6 +46,22 @@ async def test_behind_a_proxy_with_tls_the_cookie_is_secure(tmp_path: Path) -> N
         assert "Secure" in response.headers["Set-Cookie"]
 
 
+async def test_logging_in_again_ends_the_session_there_was(served: Served) -> None:
+    token = served.token()
+    first = (await served.login(token)).headers["Set-Cookie"].split(";")[0]
+    second = (await served.login(token, Cookie=first, Origin=served.url)).headers["Set-Cookie"].split(";")[0]
+    assert (await served.ask("/api/v1/processes", headers={"Cookie": first})).status == 401
+    assert (await served.ask("/api/v1/processes", headers={"Cookie": second})).status == 200
+
+
+@pytest.mark.parametrize(("host", "status"), [("evil.example", 403), ("localhost:1", 200), ("10.0.0.9", 403)])
+async def test_where_everybody_may_come_in_a_rebound_name_may_not(tmp_path: Path, host: str, status: int) -> None:
+    nobody = {"tokens": None, "jwt_secret_file": None, "jwt_issuer": None}
+    async with serve(tmp_path, listen="0.0.0.0:0", insecure=True, **nobody) as served:
+        assert (await served.ask("/api/v1/processes", headers={"Host": host})).status == status
+        assert (await served.ask("/api/v1/processes")).status == 200, "the address that was connected to"
+
+
 async def test_logging_out_makes_the_cookie_worth_nothing(served: Served) -> None:
     cookie = {"Cookie": (await served.login(served.token())).headers["Set-Cookie"].split(";")[0]}
     out = await served.ask("/session/logout", method="POST", headers=cookie | {"Origin": served.url})
