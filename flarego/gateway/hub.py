@@ -69,7 +69,7 @@ class Cursor:
             return self._chunk(channel.log)
         if self._gone != channel.gone_data:
             self._gone = channel.gone_data
-            return channel.gone_data
+            return channel.gone_data or None  # it is back: the chunks have said so
         return None
 
     def _chunk(self, log: Retention) -> bytes:
