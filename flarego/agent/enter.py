@@ -15,6 +15,7 @@ from flarego.golang.host import refusal
 
 if TYPE_CHECKING:
     from flarego.golang import GoProcess
+    from flarego.samplers.base import Origin
     from flarego.samplers.go import GoSampler
 
 _STARTING_S = 1.0
@@ -48,7 +49,13 @@ def attach_once(found: Found) -> GoProcess:
 
 
 def make_sampler(
-    found: Found, settings: Settings, process: GoProcess, process_id: str = "", labels: Mapping[str, str] | None = None
+    found: Found,
+    settings: Settings,
+    process: GoProcess,
+    *,
+    process_id: str = "",
+    labels: Mapping[str, str] | None = None,
+    origin: Origin | None = None,
 ) -> GoSampler:
     """Return a sampler of the process, not started."""
     from flarego.samplers.go import GoSampler
@@ -64,6 +71,7 @@ def make_sampler(
         engine=settings.engine,
         process_id=process_id,
         labels=labels,
+        origin=origin,
     )
 
 

@@ -17,15 +17,20 @@ from flarego.agent.link.address import Addresses, parse_gateway
 from flarego.agent.link.credentials import Security, Token
 from flarego.agent.link.link import Link, Terms
 from flarego.agent.spool import Spool
+from flarego.agent.store import Left, Store, state_of
 from flarego.agent.watcher import Watched, Watcher
 from flarego.config import AgentSettings, Settings
 from flarego.errors import FlareError, NotAttachable, PermissionRefused, ProcessGone, UnsupportedGo
+from flarego.model.chunk import Gone
+from flarego.samplers.base import Origin
 from flarego.wire.packing import Packer
 
 STARTING_S = 3.0
 """A process so young may not have set itself up; it is tried again."""
 STREAMS = 100
 """Processes on one connection; gateways, and proxies before them, take about as many."""
+SAVE_S = 10.0
+"""How often it is noted where we are, when there is a directory for it."""
 STOP_S = 1.5
 """What is left at the end is sent for so long."""
 STOPPED = "the agent was stopped"
@@ -51,6 +56,8 @@ class Agent:
         self._labels = Labels(settings.label, settings.labels_file)
         self._terms = _terms(settings)
         self._packer = Packer() if settings.compression == "zstd" else None
+        self._store = Store(settings.spool) if settings.spool else None
+        self._saved = 0.0
         self._how = Settings(rate=settings.rate, budget=settings.budget / 100, engine=settings.engine)
 
     def start(self) -> None:
@@ -67,6 +74,8 @@ class Agent:
                 self._refuse(found)
             else:
                 self._attach(found)
+        if self._store:
+            self._send_rest(self._store)
 
     @property
     def is_done(self) -> bool:
@@ -87,6 +96,8 @@ class Agent:
         for link in self.links:
             link.join(max(0.0, deadline - time.monotonic()))
         left = sum(len(feed.spool) for feed in self.feeds)
+        if self._store:
+            self._save(self._store, clean=True)
         _log.info("stopped", extra={"undelivered": left})
         return left
 
@@ -107,11 +118,18 @@ class Agent:
             )
 
     def _watch(self, found: Found) -> Feed:
-        process = attach_once(found)
-        sampler = make_sampler(found, self._how, process, identity.process_id(found), self._labels.of(found))
-        link = next((link for link in self.links if len(link.feeds) < STREAMS), None) or self._add_link()
-        feed = Feed(Spool(self.settings.spool_memory), link.wake, self._packer)
+        process, name = attach_once(found), identity.process_id(found)
+        left = self._store.take(name) if self._store else None
+        sampler = make_sampler(
+            found,
+            self._how,
+            process,
+            process_id=name,
+            labels=self._labels.of(found),
+            origin=left.origin if left else None,
+        )
         try:
+            feed = self._feed(name, sampler.origin, left)
             with stays_itself(found):
                 sampler.start()
             watched = Watched(found, sampler, feed)
@@ -119,8 +137,43 @@ class Agent:
             sampler.stop()
             raise
         self.watcher.add(watched)
+        return feed
+
+    def _feed(self, process: str, origin: Origin, left: Left | None) -> Feed:
+        """Return the feed of a process, on one of our links."""
+        memory = self.settings.spool_memory
+        if left is not None:
+            spool = Spool(memory, left.shelf, sequence=left.sequence, acknowledged=left.acknowledged,
+                          generation=left.origin.generation)  # fmt: skip
+        else:
+            spool = Spool(memory, self._store.shelf(process) if self._store else None)
+        link = next((link for link in self.links if len(link.feeds) < STREAMS), None) or self._add_link()
+        feed = Feed(spool, link.wake, self._packer, origin)
+        feed.info = left.info if left else None
         link.add(feed)
         return feed
+
+    def _send_rest(self, store: Store) -> None:
+        """Send what an agent before us left of processes that nobody watches any more."""
+        for left in store.rest():
+            if left.clean and not len(left.shelf):
+                store.remove(left.info.process)
+                continue
+            feed = self._feed(left.info.process, left.origin, left)
+            feed.publish(left.info)
+            why = f"process {left.info.pid} ({left.info.name}) is no longer watched"
+            feed.publish(Gone(left.info.process, left.end, why))
+            feed.is_gone = True
+            self.feeds.append(feed)
+
+    def _save(self, store: Store, *, clean: bool) -> None:
+        """Note where we are with each process, for an agent after us."""
+        for feed in self.feeds:
+            if feed.info is None or feed.reached is None or (feed.is_gone and feed.delivered.is_set()):
+                continue
+            if clean:
+                feed.spool.save()
+            store.save(feed.process, state_of(feed.info, feed.reached, feed.spool, end=feed.last_end, clean=clean))
 
     def _fail(self, found: Found, why: str) -> None:
         self.failed += 1
@@ -135,12 +188,20 @@ class Agent:
 
     def _over(self, watched: Watched, why: str) -> None:
         self.last_gone = why
+        watched.feed.is_gone = True
         self.discovery.forget(watched.found.pid)
         _log.info("process is over", extra={"pid": watched.found.pid, "target": watched.found.name, "reason": why})
 
     def _tidy(self) -> None:
+        for feed in self.feeds:
+            if self._store and feed.delivered.is_set():
+                self._store.remove(feed.process)
         self.feeds = [feed for feed in self.feeds if not feed.delivered.is_set()]
-        budget.trim([feed.spool for feed in self.feeds], self.settings.spool_memory_total)
+        spools = [feed.spool for feed in self.feeds]
+        budget.trim(spools, self.settings.spool_memory_total, self.settings.spool_bytes)
+        if self._store and time.monotonic() - self._saved > SAVE_S:
+            self._saved = time.monotonic()
+            self._save(self._store, clean=False)
 
     def _add_link(self) -> Link:
         link = Link(self._terms, f"link-{len(self.links) + 1}")

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import Protocol
 
 from flarego.model.chunk import Chunk, ProcessInfo
+
+
+@dataclass(frozen=True)
+class Origin:
+    """From where a sampler counts: anew, or where another that watched the same process has ended."""
+
+    epoch: int
+    """Unix ns of time 0."""
+    monotonic: int
+    """CLOCK_MONOTONIC ns of it."""
+    generation: int = 0
+    """Used last, as is `sequence`."""
+    sequence: int = 0
+
+    @classmethod
+    def now(cls) -> Origin:
+        return cls(time.time_ns(), time.monotonic_ns())
 
 
 class Sampler(Protocol):

@@ -17,6 +17,7 @@ from flarego.golang.foreign import ForeignCode
 from flarego.model.chunk import Chunk, ProcessInfo
 from flarego.model.definitions import Definitions
 from flarego.model.frame import UNKNOWN, Frame
+from flarego.samplers.base import Origin
 from flarego.samplers.engine import why_not_better
 
 GENERATION_NS = 30_000_000_000
@@ -52,6 +53,7 @@ class GoSampler:
         engine: str = "auto",
         process_id: str = "",
         labels: Mapping[str, str] | None = None,
+        origin: Origin | None = None,
     ) -> None:
         """budget is a fraction of one core; a rate of 0 adapts to it. started is the target's start, Unix seconds.
 
@@ -68,10 +70,12 @@ class GoSampler:
             engine=engine,
         )
         self._native.set_system(process.system_starts)
-        self._monotonic_epoch = time.monotonic_ns()
+        self.origin = origin or Origin.now()
+        self._monotonic_epoch = self.origin.monotonic
         self._foreign = ForeignCode(process.pid)
         self._definitions = Definitions()
-        self._generation = self._sequence = self._generation_end = self._processors_due = 0
+        self._generation, self._sequence = self.origin.generation, self.origin.sequence
+        self._generation_end = self._processors_due = 0
         self._info = ProcessInfo(
             process=process_id or f"{process.pid}-{int(started * 100)}",
             pid=process.pid,
@@ -86,7 +90,7 @@ class GoSampler:
             reasons=tuple(process.reasons),
             engine=engine,
             engine_why="",
-            epoch=time.time_ns(),
+            epoch=self.origin.epoch,
             budget=budget,
             labels=labels or {},
         )

@@ -270,3 +270,63 @@ def test_systemd_is_told(start: Start, tmp_path: Path) -> None:
 def test_what_cannot_be(start: Start, options: list[str], code: int, text: str) -> None:
     exit_code, log = start(*options).end()
     assert exit_code == code and text in log and "Traceback" not in log
+
+
+class TestADirectoryForTheSpool:
+    def chunks(self, gateway: Real, pid: int, until_sequence: int) -> list[int]:
+        """Return the numbers of the chunks that the gateway has, up to that one."""
+        watching, found = Watching(gateway, since_s=900), []
+        watching.until(lambda m: is_of(pid, Chunk)(m) and (found.append(m.sequence) or m.sequence >= until_sequence))
+        assert len(watching.processes) == 1
+        watching.close()
+        return found
+
+    def test_the_next_agent_goes_on_where_one_ended(self, start: Start, gateway: Real, tmp_path: Path) -> None:
+        options = [*gateway.reach, "--spool", tmp_path / "spool"]
+        with Target("blocked") as target:
+            for n in (5, 10, 15):
+                agent = start(target.pid, *options)
+                found = self.chunks(gateway, target.pid, n)
+                assert found == list(range(1, len(found) + 1)), "one history, without a hole or a double"
+                assert agent.leave()[0] == 0
+
+    def test_what_could_not_be_sent_is_sent_by_the_next_agent(
+        self, start: Start, gateway: Real, tmp_path: Path
+    ) -> None:
+        options = ["--token-file", gateway.token_file, "--spool", tmp_path / "spool"]
+        with Target("blocked") as target:
+            port = free_port()
+            nowhere = ("--gateway", f"127.0.0.1:{free_port()}")
+            agent = start(target.pid, *options, *nowhere, "--health", f"127.0.0.1:{port}")
+            five = re.compile(r"^flarego_agent_sequence{.*} [5-9]$", re.MULTILINE)
+            until(lambda: five.search(ask(port, "/metrics")[1]), "five messages")
+            assert agent.leave()[0] == 0
+            agent = start(target.pid, *options, "--gateway", gateway.address)
+            found = self.chunks(gateway, target.pid, 12)
+            assert found == list(range(1, len(found) + 1))
+
+    def test_after_a_kill_it_goes_on_with_a_gap_and_processes_that_ended_are_told_of(
+        self, start: Start, gateway: Real, watching: Watching, tmp_path: Path
+    ) -> None:
+        options = [*gateway.reach, "--name", "blocked*", "--spool", tmp_path / "spool"]
+        with Target("blocked") as target, Target("blocked") as other:
+            agent = start(*options)
+            epoch = watching.until(is_of(target.pid, ProcessInfo)).epoch
+            until(lambda: len(list((tmp_path / "spool").glob("*/state"))) == 2, "states")
+            agent.process.kill()
+            agent.process.wait()
+            other.close()
+            start(*options)
+            assert "no longer watched" in watching.until(is_of(other.pid, Gone)).why
+            found = self.chunks(gateway, target.pid, 10)
+            assert found == sorted(set(found))
+            again = Watching(gateway)
+            assert again.until(is_of(target.pid, ProcessInfo)).epoch == epoch
+            again.close()
+
+    def test_two_agents_do_not_share_it(self, start: Start, gateway: Real, tmp_path: Path) -> None:
+        options = ["--all", *gateway.reach, "--spool", tmp_path / "spool"]
+        start(*options)
+        until((tmp_path / "spool" / "lock").exists, "a lock")
+        code, log = start(*options).end()
+        assert code == 10 and "another agent" in log

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flarego.agent.spool import OVERHEAD, Kind, Spool
+from flarego.agent.entry import OVERHEAD, Kind
+from flarego.agent.spool import Spool
 
 SIZE = 1000 - OVERHEAD
 
 
 def spool(memory: int = 1 << 20, generations: str = "") -> Spool:
     """A spool with one chunk a letter; a capital begins a generation, i is a notice of who is watched."""
-    made = Spool(memory, clock=lambda: 5.0)
+    made = Spool(memory)
     fill(made, generations)
     return made
 
