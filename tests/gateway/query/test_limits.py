@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 import time
@@ -165,6 +166,17 @@ async def test_few_questions_are_worked_on_at_once_and_some_wait(
     assert status.status == 200
     slow.go.set()
     assert {(await one).status for one in asked} == {200}
+
+
+async def test_garbage_is_collected_again_after_the_last_answer(serve: Serve, slow: Slow) -> None:
+    client, _ = await serve()
+    asked = [asyncio.ensure_future(client.get(FLAME)) for _ in range(2)]
+    for _ in asked:
+        await begun(slow)
+    assert not gc.isenabled()
+    slow.go.set()
+    assert [(await one).status for one in asked] == [200, 200]
+    assert gc.isenabled()
 
 
 async def test_what_comes_in_does_not_wait_for_answers(serve: Serve, hub: Hub) -> None:
