@@ -349,6 +349,7 @@ enum {
     FG_RANGE_MAX = FG_SMALL ? 1 << 10 : 128 << 10,
     FG_SCAN_BUFFER = FG_SMALL ? 2 << 10 : 256 << 10,
     FG_STACK_BATCH = FG_SMALL ? 2 : 128,
+    FG_MAX_TORN = 3,
     FG_THREAD_CACHE = 256,
 };
 
@@ -373,6 +374,7 @@ struct fg_goroutine {
     bool known;      // the key fields are those of the scan before
     bool in_syscall; // its stack is where it entered a system call or C
     bool unverified; // woke and parked at the same place since its stack was read
+    uint8_t torn;    // scans in a row in which its stack could not be read as it stood
 };
 
 struct fg_range {
@@ -404,7 +406,7 @@ struct fg_scanner {
     uint64_t accounted_ns;   // weights are settled up to here
     uint64_t previous_scan_ns;
     uint32_t g_span;
-    uint8_t *buffer, *stacks, *refill, *ok;
+    uint8_t *buffer, *stacks, *refill, *again, *ok;
     struct fg_span *spans;
     struct fg_pending *pending;
     size_t n_pending;

@@ -112,10 +112,12 @@ int fg_scanner_init(struct fg_scanner *s, struct fg_memory *m, const struct fg_t
     s->buffer = malloc(FG_SCAN_BUFFER);
     s->stacks = malloc((size_t)FG_STACK_BATCH * FG_STACK_WINDOW);
     s->refill = malloc(FG_STACK_REFILL);
+    s->again = malloc((size_t)FG_STACK_BATCH * s->g_span);
     s->pending = malloc(FG_STACK_BATCH * sizeof(*s->pending));
     s->spans = malloc(FG_MAX_SPANS_PER_CALL * sizeof(*s->spans));
     s->ok = malloc(FG_MAX_SPANS_PER_CALL);
-    if (!s->spans || !s->ok || !s->buffer || !s->stacks || !s->refill || !s->pending || fg_trie_init(&s->trie) || fg_rows_init(&s->rows) ||
+    if (!s->spans || !s->ok || !s->buffer || !s->stacks || !s->refill || !s->again ||
+        !s->pending || fg_trie_init(&s->trie) || fg_rows_init(&s->rows) ||
         fg_labels_init(&s->labels) || fg_members_init(&s->members)) {
         fg_scanner_deinit(s);
         return -ENOMEM;
@@ -139,6 +141,7 @@ void fg_scanner_deinit(struct fg_scanner *s) {
     free(s->buffer);
     free(s->stacks);
     free(s->refill);
+    free(s->again);
     free(s->pending);
     free(s->spans);
     free(s->ok);
@@ -347,30 +350,49 @@ static void take_key(struct fg_scanner *s, struct fg_goroutine *g, const struct 
     g->known = true;
 }
 
-static void take_stack(struct fg_scanner *s, struct fg_goroutine *g, const struct fg_stack *stack, uint64_t now_ns) {
+// Takes the stack that was read of a goroutine, unless it moved meanwhile: state and stack belong together. What is torn
+// leaves the goroutine in the row it was last seen in; it is looked at again with the next scan, but not forever.
+static void take_stack(struct fg_scanner *s, struct fg_goroutine *g, const struct fg_stack *stack, bool stood, uint64_t now_ns) {
     s->counters.stacks++;
-    if (!stack->complete) {
+    if (!stood || !stack->complete) {
         s->counters.torn++;
-        g->known = false; // look again next time
-        if (g->node != 0)
-            return; // the stack known last is nearer the truth than none
+        g->known = false;
+        if (g->torn < FG_MAX_TORN) {
+            g->torn++;
+            return;
+        }
     }
-    g->node = stack->complete ? fg_trie_intern(&s->trie, 0, stack->pcs, stack->n) : 0;
-    g->wait_kind = stack->wait_kind;
-    g->wait_address = stack->wait_address;
-    g->verified_ns = now_ns;
+    g->torn = 0;
+    if (stack->complete || g->node == 0) {
+        g->node = stack->complete ? fg_trie_intern(&s->trie, 0, stack->pcs, stack->n) : 0;
+        g->wait_kind = stack->wait_kind;
+        g->wait_address = stack->wait_address;
+        g->verified_ns = now_ns;
+    } // else the stack known last is nearer the truth than none
+    place(s, g);
+}
+
+// Whether a goroutine still stands where it stood before its stack was read.
+static bool stands(const struct fg_scanner *s, const struct fg_sight *before, const uint8_t *bytes) {
+    struct fg_sight after;
+    fg_sight_read(&s->layout, bytes, &after);
+    return after.goid == before->goid && after.status == before->status && after.reason == before->reason &&
+           after.sp == before->sp && after.pc == before->pc && after.seq == before->seq;
 }
 
 static int flush_pending(struct fg_scanner *s, uint64_t now_ns) {
-    struct fg_span spans[FG_STACK_BATCH];
-    uint8_t ok[FG_STACK_BATCH];
+    struct fg_span spans[FG_STACK_BATCH], again[FG_STACK_BATCH];
+    uint8_t ok[FG_STACK_BATCH], again_ok[FG_STACK_BATCH];
     struct fg_stack stack;
     for (size_t i = 0; i < s->n_pending; i++) {
         const struct fg_sight *sight = &s->pending[i].sight;
         uint64_t room = sight->hi - sight->sp;
         spans[i] = (struct fg_span){sight->sp, room < FG_STACK_WINDOW ? room : FG_STACK_WINDOW};
+        again[i] = (struct fg_span){s->goroutines[s->pending[i].index].address, s->g_span};
     }
     ssize_t good = fg_read_spans(s->memory, spans, s->n_pending, s->stacks, ok);
+    if (good >= 0)
+        good = fg_read_spans(s->memory, again, s->n_pending, s->again, again_ok);
     if (good < 0)
         return (int)good;
     const uint8_t *window = s->stacks;
@@ -380,8 +402,7 @@ static int flush_pending(struct fg_scanner *s, uint64_t now_ns) {
         struct fg_stack_memory memory = {s->memory,   sight->lo,     sight->hi, window, spans[i].address,
                                          ok[i] ? spans[i].size : 0, s->refill};
         fg_unwind(&s->tables, &memory, sight->pc, sight->sp, false, &stack);
-        take_stack(s, g, &stack, now_ns);
-        place(s, g);
+        take_stack(s, g, &stack, again_ok[i] && stands(s, sight, s->again + i * s->g_span), now_ns);
     }
     s->n_pending = 0;
     return 0;
