@@ -113,6 +113,7 @@ class Agent:
             self._fail(found, str(e))
         else:
             self.feeds.append(feed)
+            self._saved = 0.0
             _log.info(
                 "watching process", extra={"pid": found.pid, "target": found.name, "command": found.command[:200]}
             )

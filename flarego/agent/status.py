@@ -73,7 +73,12 @@ class Status:
             ("processes_unreadable", "Processes this user may not read.", agent.discovery.unreadable),
             ("links_connected", "Connections to gateways.", sum(link.connected is not None for link in links)),
             ("streams_active", "Processes that the gateway takes now.", sum(link.active for link in links)),
-            ("spool_bytes", "Bytes that wait to be acknowledged.", sum(feed.spool.size for feed in feeds)),
+            ("spool_bytes", "Bytes in memory that wait to be acknowledged.", sum(feed.spool.size for feed in feeds)),
+            (
+                "spool_disk_bytes",
+                "Bytes on disk that wait to be acknowledged.",
+                sum(feed.spool.stored for feed in feeds),
+            ),
             ("drain_late_seconds", "How late the last look at processes was.", agent.watcher.late_s),
         ):
             yield _gauge(f"flarego_agent_{name}", help, number)

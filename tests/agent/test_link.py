@@ -14,7 +14,12 @@ from typing import Any
 import grpc
 import pytest
 import trustme
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from hypothesis import given
+from hypothesis import strategies as st
 from wire.streams import INFO, Reader, Source
+from wire.test_envelope import REFUSALS, SEQUENCES, WELCOMES
 
 from agent.gateways import Told, free_port, refuse, until
 from flarego.agent.feed import Feed
@@ -22,11 +27,13 @@ from flarego.agent.link import retry
 from flarego.agent.link.address import Addresses, Gateway, parse_gateway
 from flarego.agent.link.credentials import Security, Token
 from flarego.agent.link.link import Link, Terms
+from flarego.agent.link.session import Closed, Ended, Refused, Session, Welcomed
 from flarego.agent.spool import Spool
 from flarego.errors import BadSettings
 from flarego.model.chunk import Gone, ProcessInfo
 from flarego.wire.codec import encode
-from flarego.wire.envelope import Refusal
+from flarego.wire.envelope import Ack, Refusal, encode_gateway
+from flarego.wire.grpc import frame
 from flarego.wire.packing import Packer
 
 
@@ -415,3 +422,47 @@ def test_names_are_looked_up_anew_and_unknown_ones_said() -> None:
     assert addresses.next().at[1] == 5
     with pytest.raises(OSError, match=r"nowhere\.invalid cannot be found"):
         Addresses([Gateway("nowhere.invalid", 5)]).next()
+
+
+class TestAHostileGateway:
+    """Whatever it says ends in a closed connection or a failed stream, never in an error of ours."""
+
+    def session(self) -> tuple[Session, Feed]:
+        session = Session("gateway.example", "http", lambda: 0.0)
+        feed = Feed(Spool(1 << 20), lambda: None, Packer())
+        feed.publish(INFO)
+        feed.publish(Source().chunk())
+        session.open(feed, b"hello", "")
+        return session, feed
+
+    @given(data=st.binary(max_size=400))
+    def test_no_http2(self, data: bytes) -> None:
+        session, _ = self.session()
+        list(session.receive(data))
+        session.take()
+
+    @given(
+        st.lists(
+            st.one_of(
+                st.binary(max_size=60),
+                st.builds(lambda m: frame(encode_gateway(m)), st.one_of(WELCOMES, REFUSALS, st.builds(Ack, SEQUENCES))),
+            ),
+            max_size=8,
+        ),
+        st.booleans(),
+    )
+    def test_no_grpc(self, pieces: list[bytes], ends: bool) -> None:
+        session, feed = self.session()
+        peer = H2Connection(H2Configuration(client_side=False))
+        peer.initiate_connection()
+        peer.receive_data(session.take())
+        peer.send_headers(1, [(":status", "200"), ("content-type", "application/grpc")])
+        for piece in pieces:
+            peer.send_data(1, piece)
+        if ends:
+            peer.send_headers(1, [("grpc-status", "x" * 3)], end_stream=True)
+        for event in session.receive(peer.data_to_send()):
+            assert isinstance(event, Closed | Ended | Refused | Welcomed)
+        session.fill(1 << 16)
+        session.take()
+        assert feed.spool.sequence < 1 << 63

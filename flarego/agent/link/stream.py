@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flarego.agent.feed import Feed
 from flarego.wire.envelope import Bye, Data, Encoding, Refusal, Welcome, encode_agent
-from flarego.wire.grpc import Deframer, Status, decode_text, frame
+from flarego.wire.grpc import CallFailed, Deframer, Status, decode_text, frame
 from flarego.wire.packing import Unpacker
 
 _HTTP = {
@@ -18,6 +18,8 @@ _HTTP = {
     504: Status.UNAVAILABLE,
 }
 """As "HTTP to gRPC Status Code Mapping" of the gRPC project has it."""
+MAX_SEQUENCE = 1 << 62
+"""More messages than anybody sends."""
 UNANSWERED = (Status.UNAVAILABLE, "the stream ended without a status")
 
 
@@ -74,7 +76,9 @@ class Stream:
         return b""
 
     def welcome(self, welcome: Welcome) -> None:
-        """The gateway takes what follows what it has."""
+        """The gateway takes what follows what it has. Raises CallFailed."""
+        if welcome.last >= MAX_SEQUENCE:
+            raise CallFailed(Status.INTERNAL, f"it has message {welcome.last}, it says")
         self._cursor = self.feed.spool.resume(welcome.last)
         self._encoding, self._max_message = welcome.encoding, welcome.max_message
         self.welcomed = True
