@@ -58,13 +58,21 @@ class _Weights:
     wait: float = 0.0
 
 
+@dataclass(slots=True)
+class Budget:
+    """What assemblies may still take; several of them may share one."""
+
+    bytes: int = MAX_BYTES
+    """Of definitions and rows."""
+    frames: int = MAX_FRAMES
+    """Of all stacks that are added, one after the other."""
+
+
 @dataclass
 class Assembly:
     """Adds up stacks by what they mean: stack, origin, state and wait reason."""
 
-    max_bytes: int = MAX_BYTES
-    max_frames: int = MAX_FRAMES
-    """Of all stacks added, one after the other."""
+    budget: Budget = field(default_factory=lambda: Budget())
     max_weight: float = math.inf
     """Of one row, ns."""
     reasons: dict[str, int] = field(default_factory=lambda: {"": 0})
@@ -76,7 +84,6 @@ class Assembly:
     _rows: dict[tuple[int, int, int, int], _Weights] = field(default_factory=dict)
     _frames: dict[Frame, int] = field(default_factory=dict)
     _bytes: int = 0
-    _added: int = 0
     _told: tuple[int, int, int] = (0, 0, 0)
     """How many locations, nodes and groups are in chunks that were taken."""
 
@@ -149,13 +156,14 @@ class Assembly:
 
     def _spend(self, size: int) -> None:
         self._bytes += size
-        if self._bytes > self.max_bytes:
-            raise BadFile(f"more than {self.max_bytes >> 20} MB of different stacks: larger than flarego takes at once")
+        self.budget.bytes -= size
+        if self.budget.bytes < 0:
+            raise BadFile("more different stacks than flarego takes at once")
 
     def _node_of(self, stack: Sequence[int]) -> int:
-        self._added += len(stack) + 1
-        if self._added > self.max_frames:
-            raise BadFile(f"more than {self.max_frames:,} frames to add up")
+        self.budget.frames -= len(stack) + 1
+        if self.budget.frames < 0:
+            raise BadFile("more frames to add up than flarego takes at once")
         if len(stack) > MAX_DEPTH:
             half = MAX_DEPTH // 2
             stack = (*stack[:half], self.location(_ELIDED), *stack[-half:])

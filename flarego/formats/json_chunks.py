@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flarego.formats.assembly import Assembly, Labels, Origin
+from flarego.formats.assembly import Assembly, Budget, Labels, Origin
 from flarego.formats.flame_import import add_tree
-from flarego.formats.pushed import MAX_ENTRIES, new_assembly
+from flarego.formats.pushed import MAX_ENTRIES, new_assembly, new_budget
 from flarego.formats.source import BadFile, clean
 from flarego.formats.states import is_internal
 from flarego.model.chunk import STATES
@@ -86,7 +86,8 @@ def read(data: bytes, *, lines: bool) -> list[Message]:
         raise BadChunk(f"more than {MAX_MESSAGES:,} messages at once", remedy="send them in parts")
     if not values:
         raise BadChunk("nothing was sent")
-    return [_message(_Place(line), value) for line, value in values]
+    budget = new_budget()
+    return [_message(_Place(line), value, budget) for line, value in values]
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -160,7 +161,7 @@ class _Place:
         return tuple(sorted((clean(key), place.text(found, key, _MAX_VALUE)) for key in found))
 
 
-def _message(place: _Place, value: Any) -> Message:
+def _message(place: _Place, value: Any, budget: Budget) -> Message:
     if not isinstance(value, dict):
         raise place.bad("should be an object")
     process = place.text(value, "process", 128, None)
@@ -170,7 +171,7 @@ def _message(place: _Place, value: Any) -> Message:
         case "process":
             return _described(place, value, process)
         case "chunk":
-            return _sent(place, value, process)
+            return _sent(place, value, process, budget)
         case "gone":
             return Ended(process, place.text(value, "why", _MAX_VALUE) or "said that it ends")
         case _:
@@ -189,12 +190,12 @@ def _described(place: _Place, value: Mapping[str, Any], process: str) -> Describ
     )
 
 
-def _sent(place: _Place, value: Mapping[str, Any], process: str) -> Sent:
+def _sent(place: _Place, value: Mapping[str, Any], process: str, budget: Budget) -> Sent:
     start_ms, end_ms = (place.number(value, key, None) for key in ("start_ms", "end_ms"))
     if not 0 < end_ms - start_ms <= MAX_SPAN_MS:
         raise place.at("end_ms").bad("should be later than start_ms, by an hour at most")
     start, end = _ns(start_ms), _ns(end_ms)
-    assembly = new_assembly()
+    assembly = new_assembly(budget)
     stacks, span = place.list(value, "stacks", MAX_STACKS), float(end - start)
     adder = _Adder(assembly, span)
     for i, stack in enumerate(stacks):

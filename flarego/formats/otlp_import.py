@@ -14,7 +14,7 @@ from typing import Any
 from flarego.formats.assembly import Assembly, Labels, Origin
 from flarego.formats.meaning import Meaning, meaning_of
 from flarego.formats.otlp_schema import REQUEST, SCHEMA
-from flarego.formats.pushed import Pushed, new_assembly, source
+from flarego.formats.pushed import Pushed, new_assembly, new_budget, source
 from flarego.formats.source import BadFile
 from flarego.formats.states import guess, is_internal
 from flarego.model.chunk import STATES
@@ -82,6 +82,7 @@ class _Dictionary:
 
     def __init__(self, tables: Mapping[str, Any]) -> None:
         self._tables = tables
+        self.budget = new_budget()
         self._strings: Sequence[str] = tables.get("string_table", ())
         self._locations: dict[int, tuple[tuple[Frame, ...], str]] = {}
 
@@ -122,8 +123,10 @@ class _Dictionary:
         return ""
 
     def stack(self, index: int) -> Sequence[int]:
-        """Return locations, innermost first."""
+        """Return locations, innermost first. A long one may be referred to again and again: each time costs."""
         locations: Sequence[int] = self._entry("stack_table", index).get("location_indices", ()) if index else ()
+        if len(locations) > self.budget.frames:
+            raise BadFile("more frames to add up than flarego takes at once")
         return locations
 
     def location(self, index: int) -> tuple[tuple[Frame, ...], str]:
@@ -156,7 +159,7 @@ class _Share:
     """What one process has of a profile."""
 
     attributes: dict[str, str]
-    assembly: Assembly = field(default_factory=new_assembly)
+    assembly: Assembly
     locations: dict[int, int] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
     """Of code in its stacks: go, cpython, jvm …"""
@@ -227,7 +230,9 @@ class _Profile:
         if share is None:
             if len(self._shares) >= _MAX_PROCESSES:
                 raise BadFile(f"a profile of more than {_MAX_PROCESSES:,} processes")
-            share = self._shares[of_process] = _Share({**self._attributes, **dict(of_process)})
+            share = self._shares[of_process] = _Share(
+                {**self._attributes, **dict(of_process)}, new_assembly(self._dictionary.budget)
+            )
         state, created_by = own.get("flarego.state", ""), own.get("flarego.created_by")
         origin = Origin(Frame(created_by, "", 0) if created_by else None, labels=tuple(sorted(labels[:_MAX_LABELS])))
         return share, state if state in STATES else "", own.get("flarego.reason", ""), origin

@@ -19,6 +19,7 @@ _NUMBERS, _LAST_FIELD = (9, 10, 12, 14), 15
 """Fields of a profile that are numbers, and the greatest there is."""
 _MAX_FIRST = 8
 _MAX_LINES = 255
+_MAX_STACK = 100_000
 
 
 def looks_like(head: bytes) -> bool:
@@ -158,9 +159,11 @@ class _Profile:
             labels: list[tuple[str, str]] = []
             for number, value in fields(data):
                 if number == 1:
-                    locations.extend(numbers(value))
+                    locations.extend(islice(numbers(value), _MAX_STACK + 1))
+                    if len(locations) > _MAX_STACK:
+                        raise BadFile(f"a profile with a stack of more than {_MAX_STACK:,} frames")
                 elif number == 2:
-                    values.extend(map(signed, numbers(value)))
+                    values.extend(map(signed, islice(numbers(value), len(self.types) + 1)))
                 elif number == 3 and not isinstance(value, int):
                     labels.append(self._label(value))
             if len(values) != len(self.types):

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flarego.formats.assembly import Assembly, Kind
+from flarego.formats.assembly import Assembly, Budget, Kind
 from flarego.formats.source import Source, from_bytes
 
 MAX_BODY = 16 << 20
 """Bytes of what is sent at once, decompressed."""
-MAX_BYTES = 8 << 20
-"""Of what one profile defines and adds up."""
+MAX_BYTES = 16 << 20
+"""Of what a body defines and adds up."""
 MAX_FRAMES = 4_000_000
 """Of all its stacks, one after the other: some seconds' work. 16,000 stacks, 64 deep, are a quarter of it."""
 
@@ -41,12 +41,17 @@ MAX_ENTRIES = 400_000
 """Of one body: samples, locations, functions, texts; objects and lists of a JSON text."""
 
 
-def new_assembly(reasons: Sequence[str] = ("",), max_bytes: int = MAX_BYTES) -> Assembly:
+def new_budget() -> Budget:
+    """Return what all profiles of one body may cost together."""
+    return Budget(MAX_BYTES, MAX_FRAMES)
+
+
+def new_assembly(budget: Budget, reasons: Sequence[str] = ("",)) -> Assembly:
     """Return an assembly for what strangers send; `reasons` keep their numbers."""
     numbers = {reason: number for number, reason in enumerate(reasons)}
-    return Assembly(max_bytes=max_bytes, max_frames=MAX_FRAMES, max_weight=MAX_WEIGHT, reasons=numbers)
+    return Assembly(budget, max_weight=MAX_WEIGHT, reasons=numbers)
 
 
-def source(data: bytes, name: str, **about: Any) -> Source:
+def source(data: bytes, name: str, *, max_bytes: int = MAX_BODY, **about: Any) -> Source:
     """Return a source of what strangers send, within bounds."""
-    return from_bytes(data, name, max_bytes=MAX_BODY, max_entries=MAX_ENTRIES, **about)
+    return from_bytes(data, name, max_bytes=max_bytes, max_entries=MAX_ENTRIES, **about)

@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flarego.formats.assembly import Budget
 from flarego.formats.meaning import NoTime
-from flarego.formats.pushed import Pushed, new_assembly, source
+from flarego.formats.pushed import MAX_BODY, Pushed, new_assembly, new_budget, source
 from flarego.formats.registry import importer
 from flarego.formats.source import BadFile, Source
 from flarego.formats.structure import Schema
@@ -38,6 +39,7 @@ FORMATS = {
 _NAME = re.compile(r"([^{}]{1,512})(?:\{(.*)\})?", re.DOTALL)
 _SUFFIXES = ("cpu", "wall", "itimer")
 _MAX_LABELS = 64
+_MAX_PROFILES = 1_000
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,17 @@ def read_push(data: bytes, *, json: bool = False) -> Found:
     except Malformed as e:
         raise BadFile(e.message) from None
     found: list[Pushed] = []
-    ignored = 0
+    ignored, budget, left = 0, new_budget(), MAX_BODY
     for series in request.get("series", ()):
         labels = {pair.get("name", ""): pair.get("value", "") for pair in series.get("labels", ())[:_MAX_LABELS]}
         for sample in series.get("samples", ()):
-            profile = source(sample.get("raw_profile", b""), labels.get("service_name", ""), unit_ns=0.0)
+            if len(found) + ignored >= _MAX_PROFILES:
+                raise BadFile(f"more than {_MAX_PROFILES:,} profiles at once")
+            raw = source(sample.get("raw_profile", b""), "the profile", max_bytes=left).read()
+            left -= len(raw)
+            profile = source(raw, labels.get("service_name", ""), unit_ns=0.0)
             try:
-                found.append(_profile("pprof", profile, labels, id=sample.get("ID", "")))
+                found.append(_profile("pprof", profile, labels, budget, id=sample.get("ID", "")))
             except NoTime:
                 ignored += 1
     return Found(found, ignored)
@@ -105,7 +111,7 @@ def read_ingest(data: bytes, about: Ingest) -> Found:
     profile = source(data, name, unit_ns=1e9 / about.sample_rate, span_ns=max(about.end - about.start, 0),
                      state="other" if kind == "wall" else "running")  # fmt: skip
     try:
-        return Found([_profile(FORMATS[about.format], profile, labels, about.start, about.end)], 0)
+        return Found([_profile(FORMATS[about.format], profile, labels, new_budget(), about.start, about.end)], 0)
     except NoTime:
         return Found([], 1)
 
@@ -124,9 +130,15 @@ def labels_of(name: str) -> dict[str, str]:
 
 
 def _profile(
-    format: str, profile: Source, labels: Mapping[str, str], start: int = 0, end: int = 0, id: str = ""
+    format: str,
+    profile: Source,
+    labels: Mapping[str, str],
+    budget: Budget,
+    start: int = 0,
+    end: int = 0,
+    id: str = "",
 ) -> Pushed:
-    assembly = new_assembly()
+    assembly = new_assembly(budget)
     about = importer(format).read(profile, assembly)
     begins = start or about.epoch
     ends = end or (begins + about.span if begins else 0)

@@ -37,6 +37,8 @@ _SYSCALL = re.compile(r"(internal/runtime/)?syscall\.(raw)?[Ss]yscall\w*|runtime
                       r"internal/runtime/syscall(/linux)?\.Syscall6|os/signal\.signal_recv")  # fmt: skip
 _ITSELF = re.compile(r"runtime\.(pprof_)?goroutineProfileWithLabels\w*|runtime/pprof\.runtime_goroutineProfile\w*")
 """Whoever takes the profile runs."""
+_TELLING = ("runtime", "sync", "internal/", "time.", "syscall.", "os/signal.")
+"""What all these functions begin with: most do not, and need not be looked at any closer."""
 _NEAR = 8
 """Frames from the innermost one within which a goroutine says what it waits for."""
 
@@ -48,7 +50,7 @@ def guess(functions: Iterable[str]) -> tuple[str, str]:
     """
     near = [name for name, _ in zip(functions, range(_NEAR), strict=False)]
     for name in near:
-        if found := _told_by(name):
+        if name.startswith(_TELLING) and (found := _told_by(name)):
             return found
         if name not in _PARKS and not name.startswith(("runtime.", "sync.", "internal/", "time.")):
             break

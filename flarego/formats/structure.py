@@ -19,11 +19,14 @@ from flarego.wire.protobuf import Malformed, blob, fields, number, numbers, pack
 
 _FIELD = re.compile(r"(\w+)=(\d+):(\w+)(\*?)", re.ASCII)
 _SIGNED, _UNSIGNED = ("int32", "int64"), ("uint64", "fixed64")
+_MESSAGE = 8
+"""What a message costs of the budget of values: a map of Python's is a hundred bytes."""
 _NUMBERS = (*_SIGNED, *_UNSIGNED, "bool", "double")
-MAX_VALUES = 1_500_000
+MAX_VALUES = 3_000_000
 _HEX = re.compile(r"(?:[0-9a-fA-F]{16}){1,2}")
 _FIXED64 = 1
 """Wire type of a number of eight bytes."""
+_SCALARS = (*_NUMBERS, "string", "bytes", "id")
 _WHOLE = re.compile(r"-?\d{1,20}", re.ASCII)
 
 
@@ -40,7 +43,7 @@ class Field:
 
 @dataclass(slots=True)
 class _Budget:
-    """How many values may still be read: the smallest is two bytes, and a map of Python's is a hundred."""
+    """How many values may still be read."""
 
     left: int
 
@@ -78,14 +81,14 @@ class Schema:
             field = known.get(key)
             if field is None:
                 continue
-            budget.spend(1)
+            budget.spend(1 if field.kind in _SCALARS else _MESSAGE)
             if not field.repeated:
                 found[field.name] = self._value(field.kind, value, budget)
             elif field.kind not in _NUMBERS:
                 found.setdefault(field.name, []).append(self._value(field.kind, value, budget))
             else:
                 if not isinstance(value, int):
-                    budget.spend(len(value) // 8)
+                    budget.spend(len(value) // (8 if field.kind in ("fixed64", "double") else 2))
                 found.setdefault(field.name, []).extend(_numbers(field.kind, value))
         return found
 

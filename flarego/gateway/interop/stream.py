@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flarego.formats.assembly import Assembly, Labels
+from flarego.formats.assembly import Assembly, Budget, Labels
 from flarego.formats.pushed import Pushed, new_assembly
 from flarego.formats.source import BadFile
 from flarego.gateway.interop.identity import Identity, labels_of
@@ -132,7 +132,7 @@ class Stream:
 
     def _begin_generation(self, start: int) -> None:
         reasons = tuple(self._book.reasons) if self._book is not None else self._told_reasons
-        self._book, self._began = new_assembly(reasons, 2 * _GENERATION_BYTES), start
+        self._book, self._began = new_assembly(Budget(2 * _GENERATION_BYTES), reasons), start
         # Numbers go by the clock, so that they rise also when gateways take turns.
         self.generation = max(self.generation + 1, start // _S)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flarego.formats.assembly import Kind
-from flarego.formats.pushed import Pushed, new_assembly
+from flarego.formats.pushed import Pushed, new_assembly, new_budget
 from flarego.gateway.hub import Hub
 from flarego.gateway.interop.identity import identify, runtime_of, slug, version_of
 from flarego.gateway.interop.intake import Intake
@@ -32,7 +32,7 @@ def at(seconds: float) -> int:
 
 def pushed(stack: str, start: float, end: float, *, kind: Kind = "cpu", wall: float = 1.0, reason: str = "",
            attributes: Mapping[str, str] = WHO, id: str = "", count: int = 0) -> Pushed:  # fmt: skip
-    assembly = new_assembly()
+    assembly = new_assembly(new_budget())
     numbers = [assembly.location(Frame(name, "", 0)) for name in stack.split(";")]
     state = {"cpu": "running", "delay": "waiting"}.get(kind, "other")
     assembly.add(numbers, state=state, reason=reason, wall=wall * S, cpu=wall * S if kind == "cpu" else 0, count=count)
