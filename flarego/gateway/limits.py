@@ -17,6 +17,10 @@ BURST_S = 2.0
 """What a namespace may send at once: so many seconds of its rate."""
 
 
+_MAX_KNOWN = 1000
+"""Limits that were reached, of which is told."""
+
+
 class LimitReached(FlareError):
     """There is too much of something. HTTP: 429; gRPC: RESOURCE_EXHAUSTED."""
 
@@ -148,13 +152,17 @@ class Meter:
 
     def refuse(self, limit: str, key: str, what: str, retry_after_s: float = 1.0) -> None:
         """Count that a limit was reached, and raise LimitReached."""
+        self.count(limit, key)
+        of = f" from {key}" if limit == "connections" else f" in namespace {key}" if key else ""
+        raise LimitReached(f"{what}{of}", retry_after_s, limit=limit)
+
+    def count(self, limit: str, key: str = "") -> None:
+        """Count that a limit was reached; it is told already to whom it concerns."""
         known = self._reached.get((limit, key))
         if known is None and len(self._reached) >= _MAX_KNOWN:
             del self._reached[next(iter(self._reached))]
         self._reached[limit, key] = Reached(limit, key, known.times + 1 if known else 1, time.time())
         self._refusals.inc(limit, "" if limit == "connections" else key)
-        of = f" from {key}" if limit == "connections" else f" in namespace {key}" if key else ""
-        raise LimitReached(f"{what}{of}", retry_after_s, limit=limit)
 
     def reached(self) -> list[Reached]:
         """Return every limit that was reached since the start, for the status."""
@@ -188,9 +196,6 @@ class SeriesLimit:
     def dropped(self, channel: Channel) -> None:
         self._total[channel.namespace] -= self._of.pop(channel, 0)
         self._meter.note("series", channel.namespace, self._total[channel.namespace])
-
-
-_MAX_KNOWN = 1000
 
 
 def bounds(limits: Limits) -> Mapping[str, float]:

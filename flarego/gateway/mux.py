@@ -90,7 +90,11 @@ class _Sniffer(asyncio.Protocol):
             return
         seconds = self._mux.meter.limits.head_s
         if seconds:
-            self._timer = asyncio.get_running_loop().call_later(seconds, transport.abort)
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self._mux.meter.count("head_s")
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._inner is not None:
@@ -158,14 +162,14 @@ def address_of(transport: asyncio.BaseTransport) -> str:
 class PatientHandler(RequestHandler):  # type: ignore[type-arg, unused-ignore]
     """aiohttp's protocol, which would wait for the end of a request's head forever.
 
-    From the first byte of a head on, the rest has head_s to come; on a connection that is kept alive too.
+    From the first byte of a head on, the rest has limits.head_s to come; on a connection that is kept alive too.
     """
 
-    __slots__ = ("_head_s", "_head_timer")
+    __slots__ = ("_head_timer", "_meter")
 
-    def __init__(self, server: web.Server, head_s: float, **options: Any) -> None:  # type: ignore[type-arg, unused-ignore]
+    def __init__(self, server: web.Server, meter: Meter, **options: Any) -> None:  # type: ignore[type-arg, unused-ignore]
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
-        self._head_s = head_s
+        self._meter = meter
         self._head_timer: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -174,12 +178,13 @@ class PatientHandler(RequestHandler):  # type: ignore[type-arg, unused-ignore]
         if busy and self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        elif not busy and self._head_timer is None and self._head_s and data:
-            self._head_timer = asyncio.get_running_loop().call_later(self._head_s, self._give_up)
+        elif not busy and self._head_timer is None and (seconds := self._meter.limits.head_s) and data:
+            self._head_timer = asyncio.get_running_loop().call_later(seconds, self._give_up)
 
     def _give_up(self) -> None:
         self._head_timer = None
         if self._current_request is None and not self._messages:
+            self._meter.count("head_s")
             self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -190,4 +195,4 @@ class PatientHandler(RequestHandler):  # type: ignore[type-arg, unused-ignore]
 
 def http_protocols(server: web.Server, meter: Meter) -> Callable[[], asyncio.Protocol]:  # type: ignore[type-arg, unused-ignore]
     """Return what makes the protocol of an HTTP/1.1 connection."""
-    return lambda: PatientHandler(server, meter.limits.head_s, **server._kwargs)
+    return lambda: PatientHandler(server, meter, **server._kwargs)

@@ -109,6 +109,10 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         yield served
 
 
+def reached(served: Served) -> dict[tuple[str, str], int]:
+    return {(one.limit, one.namespace): one.times for one in served.service.trust.meter.reached()}
+
+
 async def test_one_viewer_too_many_is_told_and_the_others_go_on(served: Served) -> None:
     bearer = {"Authorization": f"Bearer {served.token()}"}
     async with (
@@ -148,7 +152,8 @@ async def test_a_request_that_is_too_large_is_refused(served: Served) -> None:
         response = await served.ask(
             path, token, method="POST", data=b"x" * 20_000, headers={"Content-Type": "application/json"}
         )
-        assert response.status in (413, 415, 429), (path, await response.text())
+        assert response.status == 413, (path, await response.text())
+    assert reached(served) == {("request_bytes", "default"): 4}
 
 
 async def test_a_connection_that_says_nothing_or_half_is_closed(served: Served) -> None:
@@ -163,6 +168,7 @@ async def test_a_connection_that_says_nothing_or_half_is_closed(served: Served) 
     begun = (b"", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"PRI * ")
     for answer in await asyncio.gather(*(closes(sent) for sent in begun)):
         assert b"200" not in answer
+    assert reached(served) == {("head_s", ""): 3}
 
 
 async def test_one_address_has_so_many_connections_and_no_more(served: Served) -> None:

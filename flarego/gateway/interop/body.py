@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 
 from aiohttp import web
@@ -41,10 +40,8 @@ def limit_of(request: web.Request) -> int:
 
 def too_large(request: web.Request) -> TooLarge:
     """Return the error, after it was counted."""
-    what = f"a body of more than {limit_of(request):,} bytes, decompressed"
-    with contextlib.suppress(LimitReached):  # which says to come again: the same body would be as large
-        request.app[TRUST].meter.refuse("request_bytes", request[NAMESPACE], what)
-    return TooLarge(what)
+    request.app[TRUST].meter.count("request_bytes", request[NAMESPACE])
+    return TooLarge(f"a body of more than {limit_of(request):,} bytes, decompressed")
 
 
 def status_of(error: BadFile | LimitReached) -> int:

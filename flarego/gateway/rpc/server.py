@@ -100,6 +100,8 @@ class Services:
                 await self._answer(call)
             return Status.OK, ""
         except CallFailed as e:
+            if e.status == Status.RESOURCE_EXHAUSTED:
+                self._trust.meter.count("request_bytes")
             return Status(e.status), e.message
         except TimeoutError:
             return Status.DEADLINE_EXCEEDED, "it took longer than the caller waits"
