@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -25,8 +26,9 @@ from flarego.model.chunk import Chunk, Message
 from flarego.wire.codec import encode
 from flarego.wire.prometheus import Registry
 
-MAX_WAITING = 32
-"""Bodies that are being read, or wait for it."""
+MAX_WAITING = 16
+"""Bodies of one namespace that are being read, or wait for it."""
+MAX_WAITING_IN_ALL = 64
 MAX_STREAMS = 10_000
 PROTOCOLS = ("otlp", "pyroscope", "json")
 _TICK_S = 0.2
@@ -54,7 +56,8 @@ class Intake:
         registry = registry or Registry()
         self._hub, self._meter, self._clock, self._linger_s = hub, meter, clock, linger_s
         self._reader = ThreadPoolExecutor(1, "interop")
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
+        """Bodies, by namespace."""
         self._streams: dict[tuple[str, str], Stream] = {}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._pending: dict[tuple[str, str], None] = {}
@@ -75,16 +78,18 @@ class Intake:
         if self._meter is not None:
             self._meter.take(namespace, len(data))
         self._bytes.inc(protocol, namespace, by=len(data))
-        if self._waiting >= MAX_WAITING:
+        if self._waiting[namespace] >= MAX_WAITING or self._waiting.total() >= MAX_WAITING_IN_ALL:
             raise LimitReached("more profiles come in than can be read", 5.0, limit="interop")
-        self._waiting += 1
+        self._waiting[namespace] += 1
         try:
             return await self._in_thread(lambda: reader(data))
         except BadFile:
             self.count(protocol, "refused")
             raise
         finally:
-            self._waiting -= 1
+            self._waiting[namespace] -= 1
+            if not self._waiting[namespace]:
+                del self._waiting[namespace]
 
     async def take(self, protocol: str, namespace: str, profiles: Iterable[Pushed], peer: str) -> None:
         """Take profiles of any processes. Raises LimitReached."""

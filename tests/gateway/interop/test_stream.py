@@ -193,12 +193,13 @@ async def test_a_crowd_of_bodies_is_told_to_come_later() -> None:
     import threading
 
     one, go = intake(Hub(), [NOW], Limits(bytes_per_s=0)), threading.Event()
-    reading = [asyncio.ensure_future(one.read("otlp", "team", lambda data: go.wait(20), b"x")) for _ in range(32)]
+    reading = [asyncio.ensure_future(one.read("otlp", "team", lambda data: go.wait(20), b"x")) for _ in range(16)]
     await asyncio.sleep(0)
     with pytest.raises(LimitReached):
         await one.read("otlp", "team", len, b"x")
+    other = asyncio.ensure_future(one.read("otlp", "other", len, b"x"))
     go.set()
-    assert all(await asyncio.gather(*reading))
+    assert all(await asyncio.gather(*reading)) and await other == 1, "one namespace does not shut out another"
 
 
 @pytest.mark.parametrize(("attributes", "wanted"), [
