@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import islice
 
-from flarego.gateway.query.dictionary import BookStacks
 from flarego.gateway.query.parameters import Asked, Parameter, choice, texts
 from flarego.model.names import package_of
 from flarego.model.profile import Profile
@@ -56,26 +54,15 @@ class Filters:
             ]
             kept = replace(kept, rows=[row for row in kept.rows if groups[row.group]])
         if self.packages:
-            inside = _inside(kept, frozenset(self.packages))
-            kept = replace(kept, rows=[row for row in kept.rows if inside[row.node]])
+            inside = _of(frozenset(self.packages))
+            rows = [row for row in kept.rows if any(inside(frame.function) for frame in kept.stack(row.node))]
+            kept = replace(kept, rows=rows)
         return kept
 
 
-def _inside(profile: Profile, packages: frozenset[str]) -> bytearray:
-    """Return of each stack whether it has a function of the packages; one without a package is its own."""
-    stacks = profile.stacks
-    assert isinstance(stacks, BookStacks)
-
-    @cache
-    def wanted(function: int) -> bool:
-        name = stacks.text(function)
-        return (package_of(name) or name) in packages
-
-    frames = bytearray(map(wanted, stacks.functions))
-    inside = bytearray(1)
-    for parent, frame in islice(zip(stacks.parents, stacks.innermost, strict=True), 1, None):
-        inside.append(inside[parent] | frames[frame])
-    return inside
+def _of(packages: frozenset[str]) -> Callable[[str], bool]:
+    """Return what tells whether a function is of the packages; one without a package is its own, as on the page."""
+    return cache(lambda function: (package_of(function) or function) in packages)
 
 
 def described(filters: Filters) -> dict[str, object]:
