@@ -112,7 +112,7 @@ def test_keys_are_its_own_only_inside(view: View, stage: Stage, publish: Publish
     view.press("t")
     assert view.ask(weights) == ["cpu", "count"]
     view.press("?")
-    assert view.page.locator("#live dialog").is_visible()
+    assert view.page.locator("#live dialog.help").is_visible()
     view.press("Escape")
     view.page.locator("#theirs").focus()
     view.page.locator("#other .flame-canvas").click()
