@@ -22,7 +22,7 @@ from redis.exceptions import (
 
 FAILURES = (RedisError, RedisClusterException, OSError, ValueError)
 """What a command may raise, whatever is at the other end."""
-_BACKOFF_S, _MAX_BACKOFF_S = 0.2, 5.0
+_BACKOFF_S, _MAX_BACKOFF_S = 0.2, 2.0
 
 
 def reason(e: BaseException) -> str:

@@ -143,6 +143,8 @@ class Link:
             self.settle(int(reply.detail))
             return
         self.index, self.more = draft.next, draft.more
+        if reply.outcome is Outcome.FULL:
+            self.skipped += len(draft.messages)
         if reply.outcome is Outcome.WRITTEN:
             self.entry, self.size = reply.detail.decode(), reply.size
         self.settle(draft.number)

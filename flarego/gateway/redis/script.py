@@ -42,6 +42,7 @@ while oldest[3] and (begun(oldest[3]) < now - keep_ms or written + #data - oldes
     redis.call('ZREM', starts, oldest[1])
     oldest = redis.call('ZRANGE', starts, 0, 1, 'WITHSCORES')
 end
+if not begins and written + #data - (oldest[2] or 0) > keep_bytes then return {'full', '0', '0', '0'} end
 
 local entry = redis.call('XADD', stream, '*', 'n', raw, 'd', data)
 if begins then redis.call('ZADD', starts, string.format('%.0f', written), entry) end
@@ -56,6 +57,7 @@ redis.call('ZADD', processes, now, id)
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, ttl) end
 return {'written', last, entry, size}
 """
+N_KEYS = 4
 APPEND_SHA = sha1(APPEND.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -67,6 +69,8 @@ class Outcome(StrEnum):
     """What it begins with is there already: another gateway wrote it."""
     BEGIN = "begin"
     """There is no stream, so what is written has to begin with a generation."""
+    FULL = "full"
+    """The generation in progress alone is more than may be kept: no more of it is taken."""
     OLD = "old"
     """The process has been watched anew, and that is there."""
 

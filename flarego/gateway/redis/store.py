@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from flarego.errors import FlareError
@@ -119,7 +120,7 @@ class RedisStore:
         """Read what other gateways took of a process that comes here now: its current generation, and how far it is."""
         link = self._link(channel)
         async with self._admitting:
-            await self._ask(self._load(link))
+            await self._ask(partial(self._load, link))
         channel.settle(min(link.number, channel.last))
 
     async def follow(self, namespace: str, process: str) -> Channel | None:
@@ -129,25 +130,27 @@ class RedisStore:
         if link is not None and (link.fed or (link.wanted and namespace in self._tails)):
             link.want()
             return channel
-        await self._ask(self._follow(namespace, process))
+        await self._ask(partial(self._follow, namespace, process))
         return self._hub.channel(namespace, process)
 
     async def processes(self, namespace: str) -> Sequence[Listed]:
         """Return the processes of a namespace, as of a second ago."""
         at, listed = self._listed.get(namespace, (0.0, ()))
         if time.monotonic() > at + _LISTED_S:
-            found = await self._ask(self._list(namespace))
+            found = await self._ask(partial(self._list, namespace))
             listed = found if found is not None else listed
             self._listed[namespace] = time.monotonic(), listed
         return listed
 
     # With Redis
 
-    async def _ask(self, question: Coroutine[Any, Any, _T]) -> _T | None:
-        """Return the answer; None when there is none, or not in time."""
+    async def _ask(self, question: Callable[[], Awaitable[_T]]) -> _T | None:
+        """Return the answer; None when there is none, or not in time. Nobody waits while Redis is known to be away."""
+        if not self._health.ready(ASKING):
+            return None
         try:
             async with asyncio.timeout(ANSWER_S):
-                answer = await question
+                answer = await question()
         except FAILURES as e:
             self._health.failed(ASKING, e)
             return None
@@ -163,7 +166,7 @@ class RedisStore:
         async def asking() -> _T:
             return await question(self._client())
 
-        return await self._ask(asking())
+        return await self._ask(asking)
 
     def _client(self) -> Client:
         if self._redis is None:
@@ -208,8 +211,8 @@ class RedisStore:
             return
         link = self._link(channel)
         link.want()
-        await self._catch_up(link)
         self._tail(namespace)
+        await self._catch_up(link)
 
     async def _list(self, namespace: str) -> Sequence[Listed]:
         return await self._registry.list(self._client(), namespace)
@@ -226,12 +229,14 @@ class RedisStore:
             if self._redis is None:
                 if self._health.ready(CONNECTING):
                     await self._connect()
-            elif self._health.ready(ASKING):
-                await self._ask(self._look_after())
+            else:
+                await self._ask(self._look_after)
             self._note_late()
 
     async def _look_after(self) -> None:
         await self._client().ping()
+        fresh = time.monotonic() - _LISTED_S
+        self._listed = {namespace: listed for namespace, listed in self._listed.items() if listed[0] > fresh}
         for namespace in {link.channel.namespace for link in self._links.values()}:
             await self._list(namespace)
         for namespace, named in self._hub.watched().items():

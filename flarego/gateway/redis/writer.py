@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from redis.exceptions import NoScriptError
 
 from flarego.gateway.redis.connect import Client
 from flarego.gateway.redis.health import FAILURES, Health
 from flarego.gateway.redis.link import Draft, Link
-from flarego.gateway.redis.script import APPEND, APPEND_SHA, Appended, Keep, appended, arguments
+from flarego.gateway.redis.script import APPEND, APPEND_SHA, N_KEYS, Appended, Keep, appended, arguments
 from flarego.gateway.redis.segment import Segment, pack
 
 HOLD_S = 0.3
@@ -70,31 +71,41 @@ class Writer:
         replies = await asyncio.gather(
             *(self._append(client, link, draft, *data) for (link, draft), data in zip(drafts, packed, strict=True))
         )
+        failure = None
         for (link, draft), reply in zip(drafts, replies, strict=True):
-            if reply is None:
+            if isinstance(reply, Exception):
+                failure = reply
                 continue
             link.written(draft, reply)
             if not link.touched:
                 self._due.pop(link, None)
+        if failure is not None:
+            self._health.failed(WRITING, failure)
+        elif drafts:
+            self._health.succeeded(WRITING)
 
-    async def _append(self, client: Client, link: Link, draft: Draft, raw_size: int, data: bytes) -> Appended | None:
+    async def _append(
+        self, client: Client, link: Link, draft: Draft, raw_size: int, data: bytes
+    ) -> Appended | Exception:
+        """Return what the script says, or why it could not be asked."""
+        channel = link.channel
         segment = Segment(
             draft.first, draft.last, draft.number, draft.begins, raw_size, data, draft.info,
-            link.channel.gone.why or "gone" if link.channel.gone else "", link.channel.goroutines,
+            channel.gone.why or "gone" if channel.gone else "", channel.goroutines,
         )  # fmt: skip
-        keep = self._keep(link.channel.namespace)
-        given = arguments(link.keys, link.channel.epoch, link.channel.process, segment, keep)
+        given = arguments(link.keys, channel.epoch, channel.process, segment, self._keep(channel.namespace))
         async with self._slots:
             try:
-                try:
-                    reply = await client.evalsha(APPEND_SHA, 4, *given)
-                except NoScriptError:
-                    reply = await client.eval(APPEND, 4, *given)
-                result = appended(reply)
+                result = appended(await _run(client, given))
             except FAILURES as e:
-                self._health.failed(WRITING, e)
-                return None
-        self._health.succeeded(WRITING)
+                return e
         self.segments += 1
         self.bytes += len(data)
         return result
+
+
+async def _run(client: Client, given: Sequence[Any]) -> Any:
+    try:
+        return await client.evalsha(APPEND_SHA, N_KEYS, *given)
+    except NoScriptError:
+        return await client.eval(APPEND, N_KEYS, *given)

@@ -11,12 +11,19 @@ import pytest
 from redis.asyncio import Redis
 
 from flarego.gateway.hub import Hub
+from flarego.gateway.redis import connect
 from flarego.gateway.redis.connect import Address
 from flarego.gateway.redis.store import RedisStore
 from flarego.gateway.retention import Bounds
 from gateway.redis.servers import Server, binary
 
 Replica = Callable[..., Awaitable[tuple[Hub, RedisStore]]]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less long for a Redis that is away."""
+    monkeypatch.setattr(connect, "TIMEOUT_S", 0.75)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ async def test_whole_generations_are_trimmed_by_size(replica: Replica, source: S
     (third, _) = await replica()
     channel = await one.admit(INFO)
     following = 1
-    for _ in range(12):
+    for _ in range(9):
         source.begin_generation()
         for _ in range(3):
             one.publish(source.chunk(rows=100), sequence=following)
@@ -143,9 +143,25 @@ async def test_whole_generations_are_trimmed_by_size(replica: Replica, source: S
     assert await third.follow("default", INFO.process)
     with third.subscribe(since_s=900, processes=[INFO.process]) as subscriber:
         reader = read(subscriber)
-    assert meant(reader, source) and max(reader.meanings) == 35
+    assert meant(reader, source) and max(reader.meanings) == 26
     for key in await redis.keys("*"):
         assert 900 <= await redis.ttl(key) <= 961
+
+
+async def test_a_generation_without_end_is_bounded_too(replica: Replica, source: Source, redis: Redis) -> None:
+    one, store = await replica(Bounds(process=15_000))
+    channel = await one.admit(INFO)
+    for number in range(1, 37, 3):
+        for following in range(3):
+            one.publish(source.chunk(rows=100), sequence=number + following)
+        await until(lambda: channel.durable == channel.last)
+    assert store.skipped
+    assert int(await redis.hget("flarego:{default}:process:" + INFO.process, "size")) <= 15_000
+    source.begin_generation()
+    one.publish(source.chunk(), sequence=37)
+    await until(lambda: channel.durable == 37)
+    found = sequences(await (await replica())[0].follow("default", INFO.process))
+    assert found[-1] == 36 and found == sorted(set(found))
 
 
 async def test_namespaces_are_apart(replica: Replica, source: Source) -> None:

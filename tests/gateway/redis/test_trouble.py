@@ -12,7 +12,6 @@ from wire.streams import INFO, Reader, Source
 
 from flarego.gateway.channel import Channel
 from flarego.gateway.hub import Hub
-from flarego.gateway.redis import connect
 from flarego.gateway.redis.connect import Address, BadAddress
 from flarego.gateway.redis.store import RedisStore
 from flarego.model.chunk import Notice
@@ -22,11 +21,6 @@ from gateway.redis.servers import Server
 from gateway.redis.test_store import meant, read, send, sequences
 
 PROCESS_KEY = "flarego:{default}:process:" + INFO.process
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "TIMEOUT_S", 0.5)
 
 
 @pytest.fixture
