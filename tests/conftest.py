@@ -23,6 +23,16 @@ scrape_configs: [{job_name: self, static_configs: [{targets: ["127.0.0.1:%d"]}]}
 """
 
 
+ALONE = ("tests/fidelity/", "tests/samplers/", "tests/native/", "tests/cli/test_top.py", "tests/browser/test_flame.py")
+"""What compares times or counts with those of a live process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
+
+
 @pytest.fixture(scope="session")
 def demo_binary() -> Path:
     return demo.build()
