@@ -134,4 +134,6 @@ def check(
 def _add(app: web.Application, route: Route) -> None:
     if _ROUTES not in app:
         app[_ROUTES] = {}
+    if (route.method, route.path) in app[_ROUTES]:
+        raise ValueError(f"{route.method} {route.path} is there already: whose rule would count?")
     app[_ROUTES][route.method, route.path] = route

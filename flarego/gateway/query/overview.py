@@ -89,7 +89,7 @@ async def status(question: Question) -> web.StreamResponse:
                 "limits_reached": [
                     {"limit": one.limit, "namespace": one.namespace, "times": one.times, "last": one.last}
                     for one in sources.meter.reached()
-                    if one.namespace in readable or (everywhere and one.limit == "connections")
+                    if one.namespace in readable or (everywhere and one.namespace not in known)
                 ],
                 "retention": {"seconds": sources.hub.bounds.seconds, "bytes": sources.hub.size},
                 "sums": {"bytes": sources.pyramid.size, "given_up": sources.pyramid.given_up},

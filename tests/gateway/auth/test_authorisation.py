@@ -169,6 +169,10 @@ def test_a_route_or_rpc_without_a_rule_cannot_be_added() -> None:
 
     with pytest.raises(TypeError):
         add_route(web.Application(), "GET", "/", handler, None)  # type: ignore[arg-type]
+    app = web.Application()
+    add_route(app, "GET", "/{a:.*}", handler, Rule(Scope.READ))
+    with pytest.raises(ValueError, match="already"):
+        add_route(app, "GET", "/{a}", handler, Rule(None))
     with pytest.raises(TypeError):
         add_rpc("/a/b", None)  # type: ignore[arg-type]
     assert "/a/b" not in RPC_RULES

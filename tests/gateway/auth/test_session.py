@@ -62,6 +62,24 @@ async def test_where_everybody_may_come_in_a_rebound_name_may_not(tmp_path: Path
         assert (await served.ask("/api/v1/processes")).status == 200, "the address that was connected to"
 
 
+async def test_over_tls_the_cookie_is_for_tls_only(tmp_path: Path) -> None:
+    import ssl
+
+    import trustme
+
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    both = str(tmp_path / "both.pem")
+    async with serve(tmp_path, tls_cert=both, tls_key_file=both) as served:
+        address = f"https://localhost:{served.service.port}"
+        async with served.session.post(
+            f"{address}/session/login", json={"token": served.token()}, headers={"Origin": address}, ssl=context
+        ) as response:
+            assert response.status == 204 and "Secure" in response.headers["Set-Cookie"]
+
+
 async def test_logging_out_makes_the_cookie_worth_nothing(served: Served) -> None:
     cookie = {"Cookie": (await served.login(served.token())).headers["Set-Cookie"].split(";")[0]}
     out = await served.ask("/session/logout", method="POST", headers=cookie | {"Origin": served.url})
