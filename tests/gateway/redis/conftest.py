@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from flarego.gateway.hub import Hub
-from flarego.gateway.redis import connect
+from flarego.gateway.redis import connect, writer
 from flarego.gateway.redis.connect import Address
 from flarego.gateway.redis.store import RedisStore
 from flarego.gateway.retention import Bounds
@@ -22,8 +22,10 @@ Replica = Callable[..., Awaitable[tuple[Hub, RedisStore]]]
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less long for a Redis that is away."""
+    """Wait less long for a Redis that is away, and for more to be written at once."""
     monkeypatch.setattr(connect, "TIMEOUT_S", 0.75)
+    monkeypatch.setattr(writer, "HOLD_S", 0.1)
+    monkeypatch.setattr(writer, "TICK_S", 0.03)
 
 
 @pytest.fixture

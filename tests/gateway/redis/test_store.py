@@ -11,6 +11,7 @@ from wire.streams import INFO, Reader, Source
 
 from flarego.gateway.channel import Channel
 from flarego.gateway.hub import Hub, Subscriber
+from flarego.gateway.redis import writer
 from flarego.gateway.retention import Bounds
 from flarego.model.chunk import Chunk, Gone
 from flarego.wire.codec import decode, encode
@@ -75,16 +76,20 @@ async def test_nothing_is_acknowledged_that_is_not_in_redis(replica: Replica, so
     assert int(await redis.hget("flarego:{default}:process:" + INFO.process, "number")) == 3
 
 
-async def test_an_agent_that_moves_goes_on_where_the_other_gateway_was(replica: Replica, source: Source) -> None:
+async def test_an_agent_that_moves_goes_on_where_the_other_gateway_was(
+    replica: Replica, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (one, _), (other, _) = await replica(), await replica()
     channel = await one.admit(INFO)
     following = send(one, source, 4)
     await until(lambda: channel.durable == 4)
+    monkeypatch.setattr(writer, "HOLD_S", 5.0)
     lost = [(number, source.chunk()) for number in range(following, following + 2)]
     for number, chunk in lost:
         one.publish(chunk, sequence=number)
     moved = await other.admit(INFO)  # at once: the last two are not in Redis
     assert moved.last == 4
+    monkeypatch.setattr(writer, "HOLD_S", 0.1)
     for number, chunk in lost:
         assert other.publish(chunk, sequence=number)
     assert not other.publish(lost[0][1], sequence=lost[0][0])
