@@ -18,6 +18,7 @@ MIN_SECRET = 32
 MIN_RSA_BITS = 2048
 MAX_BYTES = 256 << 10
 _MAX_KEYS = 100
+_ALL_READ = 0o004
 REFRESH_S = 600.0
 """How often published keys are fetched, so that those withdrawn are not accepted for long."""
 RETRY_S = 10.0
@@ -139,6 +140,8 @@ def read_bounded(path: Path) -> bytes:
 
 def secret_key(path: Path, data: bytes) -> list[Key]:
     """Return the key of an HS256 secret. Raises BadSettings."""
+    if path.exists() and path.stat().st_mode & _ALL_READ:
+        _log.warning("%s can be read by everybody on this machine: chmod 600 %s", path, path)
     secret = data.rstrip(b"\r\n")
     if len(secret) < MIN_SECRET:
         raise BadSettings(f"{path} has {len(secret)} bytes; a secret for HS256 has {MIN_SECRET} or more",
