@@ -8,6 +8,7 @@ sees to it that this is never much. The kernel is kept from hiding that somebody
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import socket as sockets
 
@@ -30,6 +31,7 @@ _POLL_S, _MAX_POLL_S = 0.005, 0.2
 _MAX_RECEIVED = 1 << 12
 _MAX_CHOSEN = 32
 
+_log = logging.getLogger(__name__)
 _HUB = web.AppKey("stream.hub", Hub)
 _FRAMES = web.AppKey("stream.frames", Frames)
 _SOCKETS: web.AppKey[dict[web.WebSocketResponse, asyncio.Transport]] = web.AppKey("stream.sockets", dict)
@@ -109,6 +111,14 @@ class Viewer:
         """Something is due: write it, if everything before it is on its way."""
         if self._behind.is_set():
             return
+        try:
+            self._write_due()
+        except Exception:  # whatever is wrong with one viewer is not to stop what comes in, nor the others
+            _log.exception("a viewer is let go")
+            self._subscriber.notify = None
+            self._transport.abort()
+
+    def _write_due(self) -> None:
         transport = self._transport
         while not transport.get_write_buffer_size():
             data = self._subscriber.take()

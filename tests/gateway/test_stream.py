@@ -146,3 +146,21 @@ async def _deaf(client: Client, window: int = 4096) -> sockets.socket:
 
 def hub_readers(hub: Hub) -> int:
     return sum(len(channel.readers) for channel in hub.channels())
+
+
+async def test_what_is_wrong_with_one_viewer_is_not_the_others_trouble(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, hub = Source(), client.gateway.hub
+    hub.publish(INFO)
+    async with await client.stream() as broken, await client.stream() as other:
+        for socket in (broken, other):
+            await socket.receive_bytes(timeout=10)
+        [victim, *_] = hub._subscribers
+        monkeypatch.setattr(victim, "take", lambda: 1 / 0)
+        await asyncio.sleep(0)
+        for _ in range(3):
+            hub.publish(source.chunk())
+        await until(lambda: hub_readers(hub) == 1)
+        received = [(await socket.receive(timeout=10)).type for socket in (broken, other)]
+        assert received.count(aiohttp.WSMsgType.BINARY) == 1
