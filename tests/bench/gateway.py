@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -40,3 +41,28 @@ class Running:
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
         self._process.terminate()
         self._process.wait(20)
+
+
+class Apart:
+    """An agent that watches one process, and the gateway it sends to."""
+
+    def __init__(self, pid: int) -> None:
+        self._gateway = Running()
+        self.url = f"http://127.0.0.1:{self._gateway.port}/?token={self._gateway.token}"
+        with tempfile.NamedTemporaryFile("w", delete=False) as file:
+            file.write(self._gateway.token)
+        self._token = Path(file.name)
+        address = f"127.0.0.1:{self._gateway.port}"
+        self._agent = subprocess.Popen(
+            [*FLAREGO, "agent", str(pid), "--gateway", address, "--token-file", file.name],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def __enter__(self) -> Apart:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
+        self._agent.terminate()
+        self._agent.wait(10)
+        self._gateway.__exit__(kind, e, trace)
+        self._token.unlink()

@@ -1,4 +1,7 @@
-"""From an event to the pixel: a goroutine parks in a function of its own, Chromium paints it."""
+"""From an event to the pixel: a goroutine parks in a function of its own, Chromium paints it.
+
+--apart 1: by way of an agent and a gateway.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ from targets import Target
 from targets.generate import build_events
 
 from bench.common import Attached, arguments, verdict
+from bench.gateway import Apart
 
 BAR_MS, AIM_MS = 500, 300
+APART_BAR_MS = 600
 # window.flarego is the page's hook for measurements (flarego/static/main.js).
 WATCH = """name => {
   window.seen = new Promise(resolve => {
@@ -26,11 +31,11 @@ WATCH = """name => {
 
 
 def main() -> None:
-    options = arguments(__doc__, events=60, warmup=12.0)
+    options = arguments(__doc__, events=60, warmup=12.0, apart=0)
     chance = random.Random(1)
     with (
         Target(build_events(options.events)) as target,
-        Attached(target.pid) as attached,
+        (Apart if options.apart else Attached)(target.pid) as attached,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(
@@ -48,7 +53,7 @@ def main() -> None:
     print(f"{len(latencies)} events: median {statistics.median(latencies):.0f} ms, worst {latencies[-1]:.0f} ms")
     p95 = statistics.quantiles(latencies, n=20)[-1]
     print(f"aim {AIM_MS} ms: " + ("met" if p95 <= AIM_MS else "missed"))
-    verdict("event to pixel, 95th percentile", p95, BAR_MS, "ms")
+    verdict("event to pixel, 95th percentile", p95, APART_BAR_MS if options.apart else BAR_MS, "ms")
 
 
 def _latency_ms(page: Page, target: Target, number: int) -> float:
