@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from flarego.config.kind import BYTES, FILE, FLAG, NUMBER, TEXT, Kind, choice, matching, several
-from flarego.config.table import setting
+from flarego.config.table import setting, table
 from flarego.config.watch import BUDGET, LISTEN, MAX_ONCPU_HZ
 
 _GATEWAY = matching(
@@ -99,3 +100,20 @@ class AgentSettings:
             yield "--gateway names none"
         if self.spool_memory < 1 << 16 or self.spool_memory_total < self.spool_memory:
             yield "--spool-memory should be 64KiB or more, and --spool-memory-total no less than that"
+
+
+def packed(settings: AgentSettings) -> str:
+    """Return what differs from the defaults, as JSON."""
+    said = {one.name: getattr(settings, one.name) for one in table(AgentSettings)}
+    return json.dumps({one.name: said[one.name] for one in table(AgentSettings) if said[one.name] != one.default},
+                      default=str)  # fmt: skip
+
+
+def unpacked(text: str) -> AgentSettings:
+    """Return the settings that were packed. Raises ValueError."""
+    said = json.loads(text)
+    for one in table(AgentSettings):
+        if one.name in said:
+            value = said[one.name]
+            said[one.name] = tuple(value) if one.kind.many else Path(value) if one.kind is FILE else value
+    return AgentSettings(**said)
