@@ -29,6 +29,7 @@ def _listed(one: Listed, namespace: str) -> dict[str, Any]:
         "host": info.host,
         "runtime": info.runtime,
         "runtime_version": info.runtime_version,
+        "task": info.task,
         "command": info.command,
         "labels": dict(info.labels),
         "first_seen": one.first_seen,

@@ -57,6 +57,7 @@ _LISTED = {
     "host": TEXT,
     "runtime": TEXT,
     "runtime_version": TEXT,
+    "task": TEXT,
     "command": TEXT,
     "labels": table(TEXT),
     "first_seen": {"type": "number", "description": "Unix seconds."},

@@ -4,7 +4,7 @@ import { Signal } from "./signal.js";
 
 /**
  * @typedef {{process: string, namespace: string, name: string, pid: number, host: string, runtime: string,
- *   version: string, command: string, labels: Readonly<Record<string, string>>, seen: number, gone: string, goroutines: number}} Known
+ *   version: string, task: string, command: string, labels: Readonly<Record<string, string>>, seen: number, gone: string, goroutines: number}} Known
  * `seen`: ms since 1970; `gone`: why nothing more comes, "" while it is watched
  * @typedef {{namespace: string, process: string}} Choice
  */
@@ -25,7 +25,7 @@ function known(raw) {
   const labels = Object.entries(typeof raw?.labels === "object" && raw.labels !== null ? raw.labels : {}).slice(0, 32);
   return {
     process: text(raw?.process), namespace: text(raw?.namespace), name: text(raw?.name) || "?", pid: number(raw?.pid),
-    host: text(raw?.host), runtime: text(raw?.runtime), version: text(raw?.runtime_version), command: text(raw?.command, 4096),
+    host: text(raw?.host), runtime: text(raw?.runtime), version: text(raw?.runtime_version), task: text(raw?.task) || "goroutine", command: text(raw?.command, 4096),
     labels: Object.fromEntries(labels.map(([name, value]) => [text(name), text(value)])),
     seen: 1000 * number(raw?.last_seen), gone: text(raw?.gone), goroutines: number(raw?.goroutines),
   };

@@ -3,6 +3,7 @@
 import { matching } from "../core/fleet.js";
 import { h, setText, show } from "../core/dom.js";
 import { count, duration } from "../model/format.js";
+import { plural } from "../model/words.js";
 import { FgElement } from "./base.js";
 
 /** @typedef {import("../core/fleet.js").Known} Known */
@@ -108,8 +109,8 @@ class FleetList extends FgElement {
       type: "button", class: "fleet-one", title: process.command, "data-id": `${process.namespace}/${process.process}`,
       "data-gone": process.gone !== "", "aria-current": current, onclick: () => fleet.choose(process),
     },
-    h("strong", {}, process.name), h("span", { class: "fleet-where" }, `${process.host} · pid ${process.pid}`),
-    h("span", { class: "fleet-what" }, `${process.version || process.runtime}${process.goroutines ? ` · ${count(process.goroutines)} goroutines` : ""}`),
+    h("strong", {}, process.name), h("span", { class: "fleet-where" }, [process.host, process.pid > 0 ? `pid ${process.pid}` : ""].filter(Boolean).join(" · ")),
+    h("span", { class: "fleet-what" }, `${process.version || process.runtime}${process.goroutines ? ` · ${count(process.goroutines)} ${plural(process.task)}` : ""}`),
     age && h("span", { class: "fleet-age" }, age),
     h("span", { class: "fleet-labels" }, ...Object.entries(process.labels).slice(0, 8).map(([name, value]) => h("span", {}, `${name}=${value}`))));
   }
