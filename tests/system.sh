@@ -34,8 +34,8 @@ fi
 
 # The same; with the libraries only it needs.
 if ! command -v redis-server >/dev/null && [ ! -x "$cache/deb/usr/bin/redis-server" ]; then
-    (cd "$cache" && apt apt-get download -qq redis-server redis-tools liblzf1 libjemalloc2 &&
-        for deb in redis-*.deb libl*.deb libj*.deb; do dpkg -x "$deb" deb && rm "$deb"; done) ||
+    (cd "$cache" && apt apt-get download -qq redis-server redis-tools liblzf1 libjemalloc2 libatomic1 &&
+        for deb in redis-*.deb lib*.deb; do dpkg -x "$deb" deb && rm "$deb"; done) ||
         echo "missing: redis-server; the tests that need it will be skipped" >&2
 fi
 
