@@ -177,6 +177,10 @@ async def watch(port: int, token: str, process: str, figures: Figures) -> None:
         if size >= 126:
             size = int.from_bytes(await reader.readexactly(2 if size == 126 else 8), "big")
         payload = await reader.readexactly(size)
+        if first & 0xF == 9:  # a ping wants its pong, masked
+            writer.write(bytes((0x8A, 0x80 | len(payload))) + bytes(4) + payload)
+        if first & 0xF == 8:
+            raise SystemExit(f"the gateway ended a viewer's stream: {payload!r}")
         if first & 0xF != 2:
             continue
         message = msgpack.unpackb(payload)
