@@ -88,7 +88,10 @@ def add_clips(app: web.Application, hub: Hub, replay: Replay | None) -> None:
 async def _save(request: web.Request, path: Path | None = None) -> web.StreamResponse:
     """Answer with a clip of what is kept, or of what a clip holds: `?process=ID&from=NS&to=NS`, since its epoch."""
     process = request.query.get("process", "")
-    history = request.app[_HUB].history(process, request[NAMESPACE])
+    hub, namespace = request.app[_HUB], request[NAMESPACE]
+    if path is None and process:
+        await hub.follow(namespace, process)
+    history = hub.history(process, namespace)
     if path is None and history is None:
         return refused(404, "nothing is kept of that process", "wait for the first picture, or name a process")
     bounds = [request.query.get(name) for name in ("from", "to")]
