@@ -153,6 +153,8 @@ class GrpcConnection(asyncio.Protocol):
         self._transport = transport
         self._h2.initiate_connection()
         self._h2.update_settings(_SETTINGS)
+        # At once: h2 would apply it only to what is read after the acknowledgement, not to what comes along with it.
+        self._h2.max_inbound_frame_size = MAX_FRAME
         self._h2.increment_flow_control_window(CONNECTION_WINDOW - 65_535)
         self.flush()
         self._timer = self._loop.call_later(self._head_s or PING_S, self._look_after)

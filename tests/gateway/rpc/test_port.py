@@ -265,6 +265,20 @@ class Client:
         return "closed"
 
 
+def test_a_long_frame_may_come_along_with_the_acknowledgement_of_our_settings(
+    port: Port, talk: Callable[[], socket.socket]
+) -> None:
+    client = Client(talk())
+    stream = client.call()
+    while client.h2.max_outbound_frame_size == 1 << 14:
+        client.h2.receive_data(client.socket.recv(65536))
+    client.h2.send_data(stream, b"\0" + struct.pack(">I", 100_000) + bytes(100_000 - 5))  # no Hello, and no end
+    client.h2.send_data(stream, bytes(5))
+    client.flush()
+    assert client.status() == "3"  # read, and found to be no message
+    alive(port)
+
+
 def test_a_frame_longer_than_any_may_be_is_not_kept(port: Port, talk: Callable[[], socket.socket]) -> None:
     one = talk()
     with suppress(ConnectionError):
