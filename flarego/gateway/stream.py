@@ -198,7 +198,9 @@ async def _close_sockets(app: web.Application) -> None:
     ]
     if not closing:
         return
-    await asyncio.wait(closing, timeout=_GOODBYE_S)
+    _, left = await asyncio.wait(closing, timeout=_GOODBYE_S)
     for transport in list(app[_SOCKETS].values()):
         transport.abort()
+    for one in left:
+        one.cancel()
     await asyncio.gather(*closing, return_exceptions=True)
