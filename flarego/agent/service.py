@@ -51,10 +51,10 @@ class Agent:
         self.failed = 0
         """Processes that could not be watched."""
         self.refused = 0
-        """Processes that were too many."""
+        """Processes that are too many."""
         self.last_gone = ""
         self._labels = Labels(settings.label, settings.labels_file)
-        self._terms = _terms(settings)
+        self._terms = make_terms(settings)
         self._packer = Packer() if settings.compression == "zstd" else None
         self._store = Store(settings.spool) if settings.spool else None
         self._saved = 0.0
@@ -69,18 +69,21 @@ class Agent:
     def scan(self) -> None:
         """Begin to watch what is new, and let go of what is done."""
         self._tidy()
+        refused = 0
         for found in self.discovery.scan():
-            if len(self.watcher.watched) >= self.settings.max_processes:
+            if self.watcher.count >= self.settings.max_processes:
+                refused += 1
                 self._refuse(found)
             else:
                 self._attach(found)
+        self.refused = refused
         if self._store:
             self._send_rest(self._store)
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is watched any more, nothing will be, and all of it was delivered."""
-        return not self.selection.is_open and not self.watcher.watched and not self.feeds
+        return not self.selection.is_open and not self.watcher.count and not self.feeds
 
     @property
     def lost(self) -> int:
@@ -183,8 +186,8 @@ class Agent:
             self.last_gone = why
 
     def _refuse(self, found: Found) -> None:
-        self.refused += 1
-        if self.refused == 1:
+        self.discovery.forget(found.pid)  # until there is room
+        if not self.refused:
             _log.warning("more processes than --max-processes; the rest is left out", extra={"pid": found.pid})
 
     def _over(self, watched: Watched, why: str) -> None:
@@ -235,7 +238,7 @@ class Runner:
             raise ProcessGone(self._agent.last_gone or "no process is left to watch")
 
     def _find(self) -> None:
-        while not self._stop.wait(SCAN_S if self._agent.feeds or self._agent.watcher.watched else 0.2):
+        while not self._stop.wait(SCAN_S if self._agent.feeds or self._agent.watcher.count else 0.2):
             try:
                 self._agent.scan()
             except Exception:
@@ -245,7 +248,8 @@ class Runner:
                 return
 
 
-def _terms(settings: AgentSettings) -> Terms:
+def make_terms(settings: AgentSettings) -> Terms:
+    """Return how to speak with gateways: secured, unless all are on this machine. Raises BadSettings."""
     gateways = [parse_gateway(text) for text in settings.gateway]
     here = all(gateway.is_loopback for gateway in gateways)
     wants_tls = settings.tls or settings.ca or settings.cert or settings.server_name or not here

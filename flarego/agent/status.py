@@ -71,6 +71,7 @@ class Status:
         for name, help, number in (
             ("processes", "Processes that are watched.", len(agent.watcher.watched)),
             ("processes_unreadable", "Processes this user may not read.", agent.discovery.unreadable),
+            ("processes_refused", "Processes beyond --max-processes.", agent.refused),
             ("links_connected", "Connections to gateways.", sum(link.connected is not None for link in links)),
             ("streams_active", "Processes that the gateway takes now.", sum(link.active for link in links)),
             ("spool_bytes", "Bytes in memory that wait to be acknowledged.", sum(feed.spool.size for feed in feeds)),
@@ -84,7 +85,6 @@ class Status:
             yield _gauge(f"flarego_agent_{name}", help, number)
         for name, help, number in (
             ("processes_failed", "Processes that could not be watched.", agent.failed),
-            ("processes_refused", "Processes beyond --max-processes.", agent.refused),
             ("connections", "Connections that were made.", sum(link.connections for link in links)),
             ("connect_failures", "Connections that could not be made.", sum(link.failures for link in links)),
             ("sent_bytes", "Bytes sent to gateways.", sum(link.sent_bytes for link in links)),

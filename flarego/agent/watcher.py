@@ -77,6 +77,11 @@ class Watcher(threading.Thread):
         self._poller.register(self._wake, select.POLLIN)
         self._leaving = ""
 
+    @property
+    def count(self) -> int:
+        """How many processes are watched, or about to be."""
+        return len(self.watched) + len(self._coming)
+
     def add(self, watched: Watched) -> None:
         watched.due = time.monotonic() + FIRST_S
         self._coming.append(watched)
@@ -109,8 +114,9 @@ class Watcher(threading.Thread):
 
     def _take_in(self) -> None:
         while self._coming:
-            watched = self._coming.pop()
+            watched = self._coming[-1]
             self.watched[watched.pidfd] = watched
+            self._coming.pop()
             self._poller.register(watched.pidfd, select.POLLIN)
 
     def _drain_due(self) -> None:
