@@ -23,8 +23,9 @@ demo: $(VENV)/.demo
 PYTEST = $(BIN)/python -m pytest --reruns 1
 test: system $(VENV)/.test
 	cd tests && ../$(BIN)/python targets/build.py
-	$(PYTEST) -m "not alone" -n 2 --dist loadfile $(ARGS) || [ $$? = 5 ]
-	$(PYTEST) -m alone $(ARGS) || [ $$? = 5 ]
+	$(PYTEST) -m "not alone" -n 2 --dist loadfile $(ARGS) || [ $$? = 5 ] || failed=1; \
+	$(PYTEST) -m alone $(ARGS) || [ $$? = 5 ] || failed=1; \
+	[ -z "$$failed" ]
 
 # Every Go version, not only the representative ones; about 3 GB of toolchains the first time.
 test-all-go: system $(VENV)/.test
