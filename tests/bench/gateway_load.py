@@ -1,6 +1,6 @@
 """Many agents and viewers on one gateway process: how late chunks arrive, whether any is lost, what it costs.
 
-    python -m bench.gateway_load [--agents 200 --rate 5 --kilobytes 20 --subscribers 50 --minutes 10]
+    python -m bench.gateway_load [--agents 200 --rate 5 --kilobytes 20 --subscribers 50 --minutes 10 --megabytes 1024]
 
 The gateway runs in a process of its own, this one is all agents (a connection each, zstd as real ones) and all viewers
 (a WebSocket each, every one on one process). Latency is from before a chunk is packed to after it was read.
@@ -239,8 +239,9 @@ def _print(what: str, latencies: Sequence[float]) -> None:
 
 
 def main() -> None:
-    given = arguments(__doc__, agents=200, rate=5.0, kilobytes=20, subscribers=50, minutes=10.0)
-    with Running("--retention-bytes", "1GiB", "--retention-namespace-bytes", "1GiB") as running:
+    given = arguments(__doc__, agents=200, rate=5.0, kilobytes=20, subscribers=50, minutes=10.0, megabytes=1024)
+    kept = f"{given.megabytes}MiB"
+    with Running("--retention-bytes", kept, "--retention-namespace-bytes", kept) as running:
         options = Options(given.agents, given.rate, given.kilobytes, given.subscribers)
         asyncio.run(load(running, options, given.minutes * 60))
 
